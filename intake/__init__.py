@@ -1,0 +1,1 @@
+"""Mail in, mail out: receiving, reading, deciding, recording and sending."""

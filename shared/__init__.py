@@ -1,0 +1,1 @@
+"""What intake and portal both stand on: settings, database, models and the operations on tickets."""

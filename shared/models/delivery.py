@@ -1,0 +1,77 @@
+"""The outbox: one outbound message to one recipient."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import Base, UtcDateTime
+from shared.models.columns import NEVER_REUSED, Id, Queued, word
+
+
+class DeliveryState(StrEnum):
+    """Unknown: handed over, then we died; a person decides whether it goes again."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class DeliveryCause(StrEnum):
+    """What made us write. All but a reply is automatic mail."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    REPLY = "reply"
+    STATUS = "status"
+    ACCOUNT = "account"
+
+
+class Delivery(Queued, Base):
+    """One outbound message to one recipient, written with its cause in one transaction.
+
+    `message_id` is minted when the row is queued, so that a repeat is recognisable; the copies of one
+    reply share it. `context` holds what the message says beyond its ticket and article (a status, a
+    registration). `handed_over_at` is committed just before the final dot. `bounced_at`: the next
+    server took it, and it came back with `last_error`.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index(
+            "ix_delivery_due",
+            "due_at",
+            "id",
+            postgresql_where=text("state IN ('queued', 'deferred', 'sending')"),
+            sqlite_where=text("state IN ('queued', 'deferred', 'sending')"),
+        ),
+        Index("ix_delivery_state", "state", "id"),
+        NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    state: Mapped[DeliveryState] = mapped_column(word(DeliveryState), default=DeliveryState.QUEUED)
+    cause: Mapped[DeliveryCause] = mapped_column(word(DeliveryCause))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), index=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    recipient: Mapped[str] = mapped_column(String(320), index=True)
+    recipient_name: Mapped[str] = mapped_column(String(200), default="")
+    message_id: Mapped[str] = mapped_column(String(255), index=True)
+    context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    bounced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    response: Mapped[str | None]
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a machine wrote it."""
+        return self.cause is not DeliveryCause.REPLY
