@@ -1,0 +1,1 @@
+"""The portal: where people read tickets, answer and change their status."""

@@ -1,0 +1,40 @@
+"""What every page of the portal stands on, handed in once when the application is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from flask import current_app
+
+from shared.config import Settings
+from shared.database import Database
+from shared.tokens import Tokens
+
+EXTENSION = "letterdesk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Settings, database, tokens and clock of this application.
+
+    `extract(raw, part)` gives the bytes of an attachment out of a stored mail (`Attachment.part`).
+    """
+
+    settings: Settings
+    database: Database
+    tokens: Tokens
+    extract: Callable[[bytes, str], bytes]
+    clock: Callable[[], datetime]
+
+
+def desk() -> Desk:
+    """The desk of the application that answers the current request."""
+    return cast(Desk, current_app.extensions[EXTENSION])
+
+
+def now() -> datetime:
+    """This moment, aware."""
+    return desk().clock()
