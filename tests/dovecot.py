@@ -1,0 +1,168 @@
+"""A real Dovecot for the tests: its own configuration, its own mail, a free port on 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from imapclient import IMAPClient
+
+USER, PASSWORD = "support@desk.example", "correct horse"
+CONFIG = """
+base_dir = {home}/run
+state_dir = {home}/state
+log_path = {home}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = {ssl}
+disable_plaintext_auth = no
+default_internal_user = {internal}
+default_login_user = {login}
+default_internal_group = {group}
+mail_location = maildir:{home}/mail/%u
+mail_uid = {mail}
+mail_gid = {mail_group}
+first_valid_uid = 1
+mail_fsync = never
+mail_max_userip_connections = 50
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {home}/users
+}}
+userdb {{
+  driver = static
+  args = home={home}/mail/%u
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+namespace inbox {{
+  inbox = yes
+}}
+"""
+TLS = "yes\nssl_cert = <{home}/cert.pem\nssl_key = <{home}/key.pem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dovecot:
+    """A running server with one account. `tls_port` is 0 where no certificate was given."""
+
+    port: int
+    tls_port: int
+    home: Path
+
+    @property
+    def url(self) -> str:
+        return f"imap://{USER.replace('@', '%40')}@127.0.0.1:{self.port}/"
+
+    @contextmanager
+    def client(self) -> Iterator[IMAPClient]:
+        """A second client, as a person would use: logged in, no folder selected."""
+        with IMAPClient("127.0.0.1", self.port, ssl=False, timeout=20) as client:
+            client.normalise_times = False
+            client.login(USER, PASSWORD)
+            yield client
+
+    def uids(self, folder: str = "INBOX", criteria: str = "ALL") -> list[int]:
+        with self.client() as client:
+            client.select_folder(folder, readonly=True)
+            return sorted(client.search(criteria))
+
+    def replace_uidvalidity(self, folder: str = "INBOX") -> None:
+        """Do what a restored or moved mail store does: the same mails under a new UIDVALIDITY."""
+        box = self.home / "mail" / USER / ("" if folder == "INBOX" else f".{folder}")
+        for name in ("dovecot-uidlist", "dovecot.index", "dovecot.index.log", "dovecot.index.cache"):
+            (box / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def running_dovecot(certificate: tuple[Path, Path] | None = None) -> Iterator[Dovecot]:
+    """Start a Dovecot and stop it again. `certificate`: PEM files of the certificate and its key."""
+    home = Path(tempfile.mkdtemp(prefix="letterdesk-dovecot-"))  # short: socket paths end at 108 bytes
+    server = Dovecot(port=_free_port(), tls_port=_free_port() if certificate else 0, home=home)
+    try:
+        _configure(server, certificate)
+        child = subprocess.Popen([_program(), "-F", "-c", str(home / "dovecot.conf")], start_new_session=True)
+        try:
+            _wait_until_up(server, child)
+            yield server
+        finally:
+            child.send_signal(signal.SIGTERM)
+            child.wait(20)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _program() -> str:
+    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise RuntimeError("Dovecot is not installed; install the package dovecot-imapd to run these tests")
+    return program
+
+
+def _configure(server: Dovecot, certificate: tuple[Path, Path] | None) -> None:
+    home = server.home
+    home.chmod(0o755)
+    names = _names()
+    (home / "mail").mkdir()
+    (home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
+    if certificate:
+        shutil.copy(certificate[0], home / "cert.pem")
+        shutil.copy(certificate[1], home / "key.pem")
+    ssl = TLS.format(home=home) if certificate else "no"
+    text = CONFIG.format(home=home, port=server.port, tls_port=server.tls_port, ssl=ssl, **names)
+    (home / "dovecot.conf").write_text(text)
+    if os.geteuid() == 0:
+        for name in ("mail", "users"):
+            shutil.chown(home / name, names["mail"])
+
+
+def _names() -> dict[str, str]:
+    """Whose rights the parts of the server run with: all ours, or Dovecot's own users under root."""
+    me = pwd.getpwuid(os.geteuid())
+    if me.pw_uid != 0:
+        group = str(me.pw_gid)
+        return dict.fromkeys(("internal", "login", "mail"), me.pw_name) | {"group": group, "mail_group": group}
+    return {"internal": "dovecot", "login": "dovenull", "group": "dovecot", "mail": "dovecot", "mail_group": "dovecot"}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(server: Dovecot, child: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if child.poll() is not None:
+            break
+        try:
+            with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+                if connection.recv(100).startswith(b"* OK"):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    log = server.home / "dovecot.log"
+    raise RuntimeError(f"Dovecot did not start: {log.read_text()[-2000:] if log.exists() else 'no log'}")
