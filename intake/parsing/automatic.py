@@ -1,0 +1,252 @@
+"""Tells the mail of programs from the mail of people, and whether an automatic answer may go back.
+
+Headers decide (RFC 3834 section 5, RFC 5230, and what vendors use in the wild). Words are weak: a subject that begins
+as out-of-office answers do counts with a text that says the same, and alone only forbids an automatic answer.
+Pure, linear, never raises. Bounces are told before, in `bounce.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from intake.parsing import automatic_words as words
+from intake.parsing.headers import Headers
+from intake.parsing.mail_system import empty_path, is_answer, sender_words
+from intake.types import Kind
+
+LIST_MAIL = "mailing list"  # the reason of mail that only its list headers keep from being acknowledged
+MAX_TEXT = 3000  # characters of the text whose words count
+MAX_SUBJECT = 300
+
+CALENDAR_ANSWERS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
+MAX_CALENDAR_TEXT = 200  # characters: a longer text was written by somebody
+
+KEYWORD_ENDS = re.compile(r"[\s;(,]")
+CALENDAR_METHOD = re.compile(r"text/calendar.{0,200}method=\W?(\w{1,20})")
+SUBJECT_TAGS = re.compile(r"\s*\[[^\[\]]{1,60}\]\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What kind of mail it is (never BOUNCE), why in plain words, and whether to answer it automatically."""
+
+    kind: Kind
+    reason: str
+    auto_response_allowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """What the rules look at."""
+
+    headers: Headers
+    empty_path: bool
+    text: str
+    content_type: str
+    calendar_method: str
+
+
+Clue = Callable[[Mail], str]  # says what it saw, "" for nothing
+
+
+def judge(
+    headers: Headers,
+    *,
+    envelope_from: str | None,
+    text: str,
+    content_type: str,
+    calendar_method: str | None = None,
+) -> Verdict:
+    """Say what kind of mail it is. The first clue of the tables below that sees something decides.
+
+    `envelope_from` "" is the empty reverse path, None unknown (then Return-Path counts); `content_type` the mail's
+    own; `calendar_method` the METHOD of a calendar part (RFC 5546 section 1.4), None where there is none.
+    """
+    mail = Mail(
+        headers=headers,
+        empty_path=empty_path(headers, envelope_from),
+        text=text,
+        content_type=(headers.first("Content-Type") or content_type).lower(),
+        calendar_method=(calendar_method or "").upper(),
+    )
+    for kind, clue in KINDS:
+        seen = clue(mail)
+        if seen:
+            return Verdict(kind=kind, reason=seen, auto_response_allowed=False)
+    for clue in QUIET:
+        seen = clue(mail)
+        if seen:
+            return Verdict(kind=Kind.NORMAL, reason=seen, auto_response_allowed=False)
+    return Verdict(kind=Kind.NORMAL, reason="nothing says that a program sent it", auto_response_allowed=True)
+
+
+# ------------------------------------------------------------------ clues to a program
+
+
+def auto_replied(mail: Mail) -> str:
+    """Auto-Submitted: auto-replied (RFC 3834 section 5), whatever comments and parameters follow."""
+    value = auto_submitted(mail)
+    return f"Auto-Submitted: {value}" if value.startswith(words.AUTO_REPLIED) else ""
+
+
+def auto_submitted_otherwise(mail: Mail) -> str:
+    """Every other value of Auto-Submitted but `no`."""
+    value = auto_submitted(mail)
+    return f"Auto-Submitted: {value}" if value not in words.SAYS_NO else ""
+
+
+def auto_submitted(mail: Mail) -> str:
+    """The keyword of the header, in lower case; the first that is not `no` where there are several."""
+    values = (value.strip().lower() for value in mail.headers.all("Auto-Submitted"))
+    keywords = (KEYWORD_ENDS.split(value, maxsplit=1)[0] for value in values)
+    return next((keyword for keyword in keywords if keyword not in words.SAYS_NO), "")
+
+
+def reply_header(mail: Mail) -> str:
+    return matching(mail.headers, words.REPLY_HEADERS)
+
+
+def generated_header(mail: Mail) -> str:
+    return matching(mail.headers, words.GENERATED_HEADERS)
+
+
+def matching(headers: Headers, table: dict[str, tuple[str, ...]]) -> str:
+    """The first header of a table whose value is one of those wanted, as `Name: value`."""
+    for name in sorted(table.keys() & headers.names()):
+        for value in headers.all(name)[:20]:
+            plain = " ".join(value.lower().split())[:100]
+            if any(plain not in words.SAYS_NO if wanted == "*" else plain.startswith(wanted) for wanted in table[name]):
+                return f"{name.title()}: {plain}"
+    return ""
+
+
+def suppresses_all(mail: Mail) -> str:
+    """X-Auto-Response-Suppress: All; shorter lists are stamped on ordinary mail too and count below."""
+    values = set(suppressed(mail.headers))
+    return "X-Auto-Response-Suppress: All" if values & {*words.SUPPRESS_ALL} else ""
+
+
+def suppressed(headers: Headers) -> Iterator[str]:
+    """The values of X-Auto-Response-Suppress, in lower case."""
+    for line in headers.all("X-Auto-Response-Suppress")[:20]:
+        yield from (value.strip().lower() for value in line.split(",")[:20])
+
+
+def vacation_mailer(mail: Mail) -> str:
+    """A program that does nothing but answer."""
+    for name in ("X-Mailer", "User-Agent"):
+        value = (mail.headers.first(name) or "").lower()[:200]
+        if any(word in value for word in words.VACATION_MAILERS):
+            return f"{name}: {value}"
+    return ""
+
+
+def away(mail: Mail) -> str:
+    """An out-of-office subject and a text that says the same."""
+    subject = away_subject(mail)
+    if not subject:
+        return ""
+    plain = " ".join(mail.text[:MAX_TEXT].lower().split())
+    says_so = any(phrase in plain for phrases in words.TEXTS.values() for phrase in phrases)
+    return f"{subject}, and the text says so too" if says_so or mail.empty_path else ""
+
+
+def report(mail: Mail) -> str:
+    """A receipt (RFC 8098), an abuse report (RFC 5965) or another multipart/report that is no bounce."""
+    return "a multipart/report" if mail.content_type.startswith("multipart/report") else ""
+
+
+def calendar_answer(mail: Mail) -> str:
+    """An answer to an invitation in which nobody wrote anything."""
+    declared = CALENDAR_METHOD.search(mail.content_type)
+    method = mail.calendar_method or (declared[1].upper() if declared else "")
+    unwritten = len(mail.text.strip()) < MAX_CALENDAR_TEXT
+    return f"a calendar answer (METHOD:{method})" if method in CALENDAR_ANSWERS and unwritten else ""
+
+
+def nobody_sent_it(mail: Mail) -> str:
+    return "the envelope sender is empty" if mail.empty_path else ""
+
+
+def mail_daemon(mail: Mail) -> str:
+    """Mail of a mail system that is no bounce."""
+    sent_by = sender_words(mail.headers).startswith(("mailer-daemon", "mailerdaemon"))
+    return "a mail system sent it" if sent_by else ""
+
+
+def campaign(mail: Mail) -> str:
+    """Mail to many by a sending service: it can be unsubscribed from and is counted, and nobody can post to it."""
+    names = mail.headers.names()
+    sent_to_many = {"list-unsubscribe-post", "feedback-id"} <= names or {"list-unsubscribe", "x-feedback-id"} <= names
+    return "a campaign that can be unsubscribed from" if sent_to_many and "list-post" not in names else ""
+
+
+# ------------------------------------------------------------------ clues against answering, of people's mail too
+
+
+def list_mail(mail: Mail) -> str:
+    """Mail of a list. Exactly LIST_MAIL, so that a list that is ours can be told and be answered after all."""
+    if words.LIST_HEADERS & mail.headers.names():
+        return LIST_MAIL
+    values = (mail.headers.first("Precedence") or mail.headers.first("X-Precedence") or "").strip().lower()
+    return LIST_MAIL if values.startswith(("list", "first-class list")) else ""
+
+
+def asks_for_quiet(mail: Mail) -> str:
+    found = sorted({*words.QUIET_HEADERS} & mail.headers.names())
+    return f"{found[0].title()} is there" if found else ""
+
+
+def suppresses_some(mail: Mail) -> str:
+    """The values that speak of automatic answers; those about receipts alone do not."""
+    found = sorted(set(suppressed(mail.headers)) & {"autoreply", "oof"})
+    return f"X-Auto-Response-Suppress: {', '.join(found)}" if found else ""
+
+
+def silent_sender(mail: Mail) -> str:
+    """An address that takes no answers, where no other one is given to answer to."""
+    sender = local_part(mail.headers)
+    silent = sender.startswith(words.SILENT_STARTS) or sender.endswith(words.SILENT_ENDS)
+    return f"{sender}@ takes no answers" if silent and not mail.headers.people("Reply-To") else ""
+
+
+def away_subject(mail: Mail) -> str:
+    """A subject that begins as out-of-office answers do, and not as a person's answer to one."""
+    subject = " ".join(SUBJECT_TAGS.sub(" ", (mail.headers.first("Subject") or "")[:MAX_SUBJECT]).lower().split())
+    if is_answer(mail.headers):
+        return ""
+    for phrases in words.SUBJECTS.values():
+        for phrase in phrases:
+            if subject.startswith(phrase) and ends_phrase(subject[len(phrase) :]):
+                return f"the subject begins with “{phrase}”"
+    return ""
+
+
+def ends_phrase(rest: str) -> bool:
+    """Whether what follows a phrase leaves it a phrase of its own: “Vacation until …”, not “Vacation request”."""
+    following = rest.split(maxsplit=1)[0] if rest.strip() else ""
+    return following[:1] in words.AFTER_MARKS or (rest[:1].isspace() and following in words.AFTER_WORDS)
+
+
+def local_part(headers: Headers) -> str:
+    people = headers.people("From")
+    return people[0].address.rpartition("@")[0].lower() if people else ""
+
+
+KINDS: tuple[tuple[Kind, Clue], ...] = (
+    (Kind.AUTO_REPLY, auto_replied),
+    (Kind.AUTO_REPLY, reply_header),
+    (Kind.AUTO_REPLY, vacation_mailer),
+    (Kind.AUTO_REPLY, away),
+    (Kind.AUTO_GENERATED, auto_submitted_otherwise),
+    (Kind.AUTO_GENERATED, calendar_answer),
+    (Kind.AUTO_GENERATED, report),
+    (Kind.AUTO_GENERATED, generated_header),
+    (Kind.AUTO_GENERATED, suppresses_all),
+    (Kind.AUTO_GENERATED, campaign),
+    (Kind.AUTO_GENERATED, mail_daemon),
+    (Kind.AUTO_GENERATED, nobody_sent_it),
+)
+QUIET: tuple[Clue, ...] = (away_subject, suppresses_some, asks_for_quiet, silent_sender, list_mail)

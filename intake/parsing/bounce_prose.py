@@ -1,0 +1,230 @@
+"""Reads delivery reports that were written for people: qmail, Exchange, Yahoo and the rest.
+
+What flufl.bounce knows comes first, on a small copy of the mail; general rules read the others. The caller has
+made sure that a mail system speaks. Never raises; looks at no more than MAX_NOTICE characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.message import Message
+
+from flufl.bounce import all_failures
+
+from intake.parsing import bounce_words as words
+from intake.parsing.bounce_values import ADDRESS, ENHANCED, MAX_DIAGNOSTIC, REFUSAL, enhanced
+from intake.parsing.dsn import MAIL_TYPES
+from intake.types import BounceAction
+
+MAX_NOTICE = 24_000  # characters
+MAX_LINE = 300
+MAX_LINES = 600
+MAX_COPIED_PARTS = 20
+BARE = 30  # characters beside the addresses: a shorter paragraph only names them
+KEPT_HEADERS = ("From", "To", "Subject", "X-Mailer", "Content-Type", "Content-Description", "X-Failed-Recipients")
+
+RULE = re.compile(r"[-=*_#~>\s]*")
+NAMED = re.compile(
+    r"^[\s*-]*(?:<([^<>\s]{3,300})>\s*(?::|\(|\.\.\.)"
+    r"|(?:failed |intended |unknown )?(?:recipients?|rcpt to|addressee|user|empfänger|destinataire|destinatario)"
+    r"(?: address)?\s*:\s*\W{0,3}(?:smtp:)?<?([^<>\s\]]{3,300}))",
+    re.IGNORECASE,
+)
+ALONE = re.compile(r"^[\s*>•·-]*(?:mailto:)?[<\"'\[(]?([^\s<>\"'()\[\]]{3,300})[>\"'\])]?\s*[:.,;]?\s*$")
+OWN_OFFICES = ("postmaster", "mailer-daemon", "abuse", "hostmaster", "helpdesk", "support")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a report in prose says. `known`: flufl.bounce knows this form of report."""
+
+    recipients: tuple[str, ...]
+    action: BounceAction
+    status: str | None
+    diagnostic: str
+    known: bool
+
+
+def read(root: Message, subject: str, text: str, *, others: frozenset[str]) -> Notice:
+    """Read a report. `text` is the mail's text, `others` lower-case addresses that are not the failed ones."""
+    lines = notice_lines(text)
+    delayed, failed = known_failures(root)
+    recipients = failed or delayed or named_recipients(lines, others)
+    words_said = diagnostic(lines, recipients)
+    status = enhanced(words_said) or enhanced("\n".join(lines))
+    return Notice(
+        recipients=recipients,
+        action=BounceAction.DELAYED if delayed and not failed else action(subject, lines, status),
+        status=status,
+        diagnostic=words_said,
+        known=bool(delayed or failed),
+    )
+
+
+# ------------------------------------------------------------------ the notice, without what it is about
+
+
+def notice_lines(text: str) -> list[str]:
+    """The lines that the mail system wrote: unquoted, above the mail that it returns."""
+    lines: list[str] = []
+    for line in bounded_lines(text):
+        if begins_original(line):
+            break
+        if not line.startswith(">"):
+            lines.append(line.rstrip())
+    return lines
+
+
+def bounded_lines(text: str) -> Iterator[str]:
+    """At most MAX_LINES lines of at most MAX_LINE characters: flufl.bounce's patterns need short ones."""
+    for line in text[:MAX_NOTICE].splitlines()[:MAX_LINES]:
+        yield line[:MAX_LINE]
+
+
+def begins_original(line: str) -> bool:
+    """Whether from this line on the returned mail is shown."""
+    lowered = line.lower()
+    if lowered.startswith(words.HEADERS_BEGIN):
+        return True
+    bare = RULE.sub("", lowered, count=1)
+    if not bare.startswith(words.ORIGINAL_BEGINS):
+        return False
+    ruled = lowered.strip()[:2] in {"--", "==", "**", "__", "##", "~~"}
+    return ruled or bare.rstrip().endswith((":", "--")) or "follow" in bare
+
+
+# ------------------------------------------------------------------ what flufl.bounce knows
+
+
+def known_failures(root: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The delayed and the failed recipients that flufl.bounce finds; both empty where it does not know the form."""
+    try:
+        delayed, failed = all_failures(small_copy(root, 0))
+    except (ValueError, TypeError, LookupError, AttributeError):  # its detectors trip over malformed mail
+        return (), ()
+    return tuple(valid(delayed)), tuple(valid(failed))
+
+
+def valid(addresses: Iterable[bytes]) -> Iterator[str]:
+    """The well-formed ones, sorted."""
+    for address in sorted(addresses):
+        match = ADDRESS.search(address.decode("ascii", "replace").strip())
+        if match:
+            yield match[0].rstrip(".")
+
+
+def small_copy(message: Message, depth: int) -> Message:
+    """A copy that has only notices in it: few headers, short decoded text, attached mails as empty parts."""
+    copy = Message()
+    for name in KEPT_HEADERS:
+        value = message.get(name)
+        if value is not None:
+            copy[name] = " ".join(str(value)[:2000].split())
+    payload = message.get_payload()
+    if message.get_content_type() in MAIL_TYPES or depth > 5:
+        copy.set_payload("")
+    elif isinstance(payload, list):
+        parts = [part for part in payload[:MAX_COPIED_PARTS] if isinstance(part, Message)]
+        copy.set_payload([small_copy(part, depth + 1) for part in parts])
+    else:
+        copy.set_payload(small_text(message))
+    return copy
+
+
+def small_text(message: Message) -> str:
+    """The beginning of a text part, to the line with which the returned mail begins, as ASCII."""
+    if message.get_content_maintype() != "text":
+        return ""
+    content = message.get_payload(decode=True)
+    text = content[:MAX_NOTICE].decode("ascii", "replace") if isinstance(content, bytes) else ""
+    lines: list[str] = []
+    for line in bounded_lines(text):
+        lines.append(line)
+        if begins_original(line):
+            break
+    return "\n".join(lines).replace("\ufffd", "?") + "\n"
+
+
+# ------------------------------------------------------------------ general rules
+
+
+def named_recipients(lines: list[str], others: frozenset[str]) -> tuple[str, ...]:
+    """The failed addresses: those named as such, else alone on a line, else beside a phrase, else any."""
+    for rule in (by_name, by_line, by_phrase, anywhere):
+        found = dict.fromkeys(address for line in lines for address in rule(line) if wanted(address, others))
+        if found:
+            return tuple(found)
+    return ()
+
+
+def wanted(address: str, others: frozenset[str]) -> bool:
+    """Whether an address can be that of a recipient: not the reporter's and not the report's own recipient's."""
+    lowered = address.lower()
+    return lowered not in others and lowered.partition("@")[0] not in OWN_OFFICES
+
+
+def by_name(line: str) -> Iterator[str]:
+    """`<address>: …`, `Recipient: address`, `RCPT TO:<address>`."""
+    match = NAMED.match(line)
+    return anywhere(match[1] or match[2]) if match else iter(())
+
+
+def by_line(line: str) -> Iterator[str]:
+    """An address that has a line for itself."""
+    match = ALONE.match(line)
+    return anywhere(match[1]) if match else iter(())
+
+
+def by_phrase(line: str) -> Iterator[str]:
+    """Addresses on a line with a reply code or a phrase for failed delivery."""
+    lowered = line.lower()
+    if coded([line]) or any(phrase in lowered for phrases in words.FAILURES.values() for phrase in phrases):
+        yield from anywhere(line)
+
+
+def anywhere(line: str) -> Iterator[str]:
+    """Every address on a line that is no part of a link or of a Message-ID."""
+    for match in ADDRESS.finditer(line):
+        if "/" not in match[0] and "." in match[0].rpartition("@")[2].strip("."):
+            yield match[0].rstrip(".'!?>")
+
+
+def diagnostic(lines: list[str], recipients: tuple[str, ...]) -> str:
+    """The server's own words: from a line with a reply code on, else what is said of the recipients."""
+    start = next((n for n, line in enumerate(lines) if coded([line])), None)
+    if start is not None:
+        return one_line(paragraphs(lines[start:])[:1])
+    told = paragraphs(lines)
+    about = (n for n, words_said in enumerate(told) if any(name in words_said for name in recipients[:20]))
+    at = next(about, None)
+    if at is None:
+        return one_line(told[:1])
+    bare = len(told[at]) - sum(map(len, recipients)) < BARE
+    return one_line(told[at : at + 2] if bare else told[at : at + 1])
+
+
+def coded(lines: list[str]) -> bool:
+    """Whether a line has a server's code: of RFC 3463, or a refusal of RFC 5321."""
+    return any(ENHANCED.search(line) or REFUSAL.search(line) for line in lines)
+
+
+def paragraphs(lines: list[str]) -> list[str]:
+    """Lines put together, cut at blank ones; ruled headings are left out."""
+    text = "\n".join("" if line.lstrip().startswith("---") else line for line in lines)
+    return [part for part in re.split(r"\n[ \t]*\n", text) if part.strip()]
+
+
+def one_line(parts: list[str]) -> str:
+    return " ".join(" ".join(parts).split())[:MAX_DIAGNOSTIC]
+
+
+def action(subject: str, lines: list[str], status: str | None) -> BounceAction:
+    """Failed, unless the words say that it will be tried again or has arrived."""
+    said = " ".join(" ".join([subject, *lines]).lower().split())
+    if any(phrase in said for phrase in words.DELAYS) and not (status or "").startswith("5"):
+        return BounceAction.DELAYED
+    if any(phrase in said for phrase in words.ARRIVALS) and not any(phrase in said for phrase in words.NOT_ARRIVED):
+        return BounceAction.DELIVERED
+    return BounceAction.FAILED
