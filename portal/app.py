@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import account, auth, people
+from portal import account, auth, people, registering
 from portal.access import init_access, is_own_path
 from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
@@ -24,7 +24,7 @@ from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-BLUEPRINTS = (auth.blueprint, account.blueprint, people.blueprint)
+BLUEPRINTS = (auth.blueprint, registering.blueprint, account.blueprint, people.blueprint)
 STAY_SIGNED_IN = timedelta(days=30)
 A_YEAR = 365 * 24 * 3600
 MAX_FORM_BYTES = 2 * 1024 * 1024  # what is not a file: the words of a reply
@@ -81,9 +81,7 @@ def create_app(
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.extensions[EXTENSION] = Desk(
-        settings=settings, database=database, tokens=tokens, extract=extract, clock=clock
-    )
+    app.extensions[EXTENSION] = Desk(settings=settings, database=database, tokens=tokens, extract=extract, clock=clock)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -92,6 +90,7 @@ def create_app(
     init_appearance(app)
     _init_routes(app)
     _init_faults(app)
+    app.before_request(_refuse_nul)
     app.after_request(_add_headers)
     return app
 
@@ -144,6 +143,12 @@ def _stale_form(error: CSRFError) -> tuple[str, int]:
     logger.info("a form was refused: %s", error.description)
     sentence = "The page was open for too long, or you signed in or out meanwhile. Go back, load it again and send it."
     return render_template("fault.html", heading="That form is no longer good", sentence=sentence, code=400), 400
+
+
+def _refuse_nul() -> None:
+    """No field takes a NUL, and PostgreSQL cannot store one."""
+    if any("\0" in value for values in (request.args, request.form) for _, value in values.items(multi=True)):
+        abort(400)
 
 
 def _add_headers(response: Response) -> Response:

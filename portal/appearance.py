@@ -146,12 +146,10 @@ def navigation() -> list[Place]:
 
 
 def _place(endpoint: str, icon: str, words: str) -> Place:
-    here_now = request.endpoint or ""
-    current = here_now == endpoint or (here_now.split(".")[0] == endpoint.split(".")[0] and endpoint.endswith(".index"))
+    noun, _, page = endpoint.partition(".")
+    current = request.endpoint == endpoint or (request.blueprint == noun and page == "index")
     count = waiting_mail() if endpoint == "mail.index" else 0
-    return Place(
-        endpoint=endpoint, icon=icon, words=words, url=url_for(endpoint), current=current, count=count
-    )
+    return Place(endpoint=endpoint, icon=icon, words=words, url=url_for(endpoint), current=current, count=count)
 
 
 def errors_of(form: Iterable[Any]) -> list[tuple[str, str]]:

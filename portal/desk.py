@@ -36,5 +36,5 @@ def desk() -> Desk:
 
 
 def now() -> datetime:
-    """This moment, aware."""
+    """The moment of this request, aware."""
     return desk().clock()
