@@ -95,6 +95,7 @@ class FoldKind(StrEnum):
     QUOTE = "quote"
     SIGNATURE = "signature"
     FORWARD = "forward"
+    ENCODED = "encoded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,149 @@
+"""HTML of strangers made safe: the look stays, scripts, forms, frames and trackers go.
+
+Images of the mail itself keep `src="cid:…"`; the portal turns that into an address of its own. Remote images
+are blocked until asked for: their address stands in `data-remote-src` and there is no `src`. Links open in a new
+window and tell nobody where they were clicked.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import nh3
+
+from intake.parsing.limits import MAX_HTML, MAX_HTML_DEPTH
+
+TAGS = set(
+    "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del "
+    "details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main map "
+    "area mark menu nav ol p pre q s samp section small span strike strong sub summary sup table tbody td tfoot th "
+    "thead time tr tt u ul var wbr".split()
+)
+WITHOUT_CONTENT = set("script style title template noscript iframe object applet svg math audio video".split())
+LOOK = {"align", "valign", "bgcolor", "color", "dir", "lang", "title", "style", "width", "height"}
+ATTRIBUTES = {
+    "*": LOOK,
+    "a": {"href", "name"},
+    "area": {"href", "alt", "coords", "shape"},
+    "map": {"name"},
+    "img": {"src", "alt", "border", "hspace", "vspace"},
+    "table": {"border", "cellpadding", "cellspacing", "summary"},
+    "td": {"colspan", "rowspan", "nowrap"},
+    "th": {"colspan", "rowspan", "nowrap", "scope"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "font": {"face", "size"},
+    "hr": {"size", "noshade"},
+    "ol": {"start", "type", "reversed"},
+    "ul": {"type"},
+    "li": {"value", "type"},
+    "blockquote": {"cite", "type"},
+    "br": {"clear"},
+    "time": {"datetime"},
+    "bdo": {"dir"},
+    "details": {"open"},
+}
+STYLES = set(
+    "background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width border-collapse "
+    "border-color border-left border-left-color border-left-style border-left-width border-radius border-right "
+    "border-right-color border-right-style border-right-width border-spacing border-style border-top border-top-color "
+    "border-top-style border-top-width border-width caption-side clear color direction display empty-cells float font "
+    "font-family font-size font-style font-variant font-weight height letter-spacing line-height list-style "
+    "list-style-position list-style-type margin margin-bottom margin-left margin-right margin-top max-height max-width "
+    "min-height min-width overflow-wrap padding padding-bottom padding-left padding-right padding-top page-break-after "
+    "page-break-before page-break-inside table-layout text-align text-decoration text-indent text-transform "
+    "unicode-bidi vertical-align white-space width word-break word-spacing word-wrap".split()
+)
+SCHEMES = {"http", "https", "mailto", "tel", "callto", "sip", "xmpp", "ftp", "ftps", "cid", "data", "geo", "sms", "webcal"}
+LINK_SCHEMES = re.compile(r"(?i)^(?:https?|mailto|tel|callto|sips?|xmpp|ftps?|geo|sms|webcal):|^#")
+WITHOUT_SCHEME = re.compile(r"(?i)^(?:www\.|//)[a-z0-9-]")
+OWN_IMAGE = re.compile(r"(?i)^cid:[^\s]{1,500}$")
+DRAWN_IMAGE = re.compile(r"(?i)^data:image/(?:png|jpe?g|gif);base64,[A-Za-z0-9+/=\s]+$")
+REMOTE_IMAGE = re.compile(r"(?i)^(?:https?:)?//")
+DANGEROUS_STYLE = re.compile(r"(?i)url\s*\(|expression|javascript:|@import|image-set|\\")
+TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
+VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+BLOCKED = "cid:blocked-remote-image:"
+"""Stands before a remote image's address between the sanitiser, which cannot rename an attribute, and `sanitise`."""
+
+
+def sanitise(html: str) -> tuple[str | None, str | None]:
+    """Return HTML that can do no harm, and a sentence on what was wrong, or None.
+
+    The HTML is None where it lies too deep to be shown; its text is shown instead. It is cut at
+    `limits.MAX_HTML` characters. Linear time.
+    """
+    defect = None
+    if len(html) > MAX_HTML:
+        html, defect = html[:MAX_HTML], f"The HTML is longer than {MAX_HTML} characters; the rest is not shown."
+    if is_too_deep(html):
+        return None, f"The HTML lies more than {MAX_HTML_DEPTH} levels deep; its text is shown instead."
+    return CLEANER.clean(html).replace(f' src="{BLOCKED}', ' data-remote-src="'), defect
+
+
+def from_text(text: str) -> str:
+    """Return plain text as HTML that shows it line by line."""
+    return f'<div style="white-space: pre-wrap">{escape(text, quote=False)}</div>'
+
+
+def is_too_deep(html: str) -> bool:
+    """Say whether elements lie more than `limits.MAX_HTML_DEPTH` levels within each other. Linear time."""
+    if html.count("<") <= MAX_HTML_DEPTH:
+        return False
+    depth = 0
+    for closing, name in TAG.findall(html):
+        if name.lower() in VOID:
+            continue
+        depth += -1 if closing else 1
+        if depth > MAX_HTML_DEPTH:
+            return True
+        depth = max(depth, 0)
+    return False
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Decide on one attribute's value; None takes the attribute away."""
+    if name == "style":
+        return _style(value)
+    if name == "href":
+        return _link(value)
+    if name == "src":
+        return _image(value)
+    return value
+
+
+def _style(value: str) -> str | None:
+    """Take the declarations away that could load or run something; which properties may stay is in `STYLES`."""
+    if not DANGEROUS_STYLE.search(value):
+        return value
+    return ";".join(piece for piece in value.split(";") if not DANGEROUS_STYLE.search(piece)) or None
+
+
+def _link(value: str) -> str | None:
+    plain = "".join(value.split())
+    if WITHOUT_SCHEME.match(plain):
+        return "https://" + plain.lstrip("/")
+    return value.strip() if LINK_SCHEMES.match(plain) else None
+
+
+def _image(value: str) -> str | None:
+    plain = value.strip()
+    if OWN_IMAGE.match(plain) or DRAWN_IMAGE.match(plain):
+        return None if plain.lower().startswith(BLOCKED) else plain
+    if REMOTE_IMAGE.match(plain):
+        return BLOCKED + ("https:" + plain if plain.startswith("//") else plain)
+    return None
+
+
+CLEANER = nh3.Cleaner(
+    tags=TAGS,
+    clean_content_tags=WITHOUT_CONTENT,
+    attributes=ATTRIBUTES,
+    attribute_filter=_attribute,
+    set_tag_attribute_values={"a": {"target": "_blank"}, "area": {"target": "_blank"}},
+    link_rel="noopener noreferrer nofollow",
+    url_schemes=SCHEMES,
+    filter_style_properties=STYLES,
+    strip_comments=True,
+)

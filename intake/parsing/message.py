@@ -1,0 +1,187 @@
+"""Bytes to `ParsedMessage`: the way of one mail through the reader. Never raises; linear time; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from intake.types import Bounce, Fold, Forward, Kind, ParsedMessage
+from intake.parsing import automatic, bounce, content, sender, structure
+from intake.parsing.fingerprint import fingerprint
+from intake.parsing.headers import Headers
+from intake.parsing.limits import MAX_DEFECTS
+from intake.parsing.structure import Entity
+
+try:
+    from intake.parsing import forward, reply
+except ImportError:
+    from types import SimpleNamespace as S
+    forward = S(find=lambda s, t: None, from_attached=lambda h, t: None)
+    reply = S(Reply=S, split=lambda t, structure=(): S(text=t, folds=()))
+
+Value = TypeVar("Value")
+LOOP_MARK = "X-Letterdesk-Loop"
+RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Forwarded-To")
+
+
+@dataclass(slots=True)
+class Reading:
+    """The work on one mail: its envelope and the sentences on what was wrong."""
+
+    envelope_from: str | None
+    own_addresses: frozenset[str]
+    defects: dict[str, None]
+
+    def attempt(self, what: str, stage: Callable[[], Value], otherwise: Value) -> Value:
+        """Run a stage; whatever goes wrong in it costs only what it would have read."""
+        try:
+            return stage()
+        except Exception as error:  # the promise of this module: a mail is read as far as it goes
+            self.note(f"The {what} could not be read ({type(error).__name__}).")
+            return otherwise
+
+    def note(self, *sentences: str | None) -> None:
+        """Add sentences to the defects, each once, at most `MAX_DEFECTS`."""
+        for sentence in sentences:
+            if sentence and len(self.defects) < MAX_DEFECTS:
+                self.defects[sentence] = None
+
+
+def parse(
+    content: bytes, *, own_addresses: frozenset[str] = frozenset(), envelope_from: str | None = None
+) -> ParsedMessage:
+    """Read a mail. Always returns a whole `ParsedMessage`; what was wrong stands in its `defects`.
+
+    `own_addresses` are the desk's addresses in lower case: mail that claims to come from one of them ("Anna via
+    support@") is from whom X-Original-From or a single Reply-To names. `envelope_from` is the reverse path
+    without <>: "" is the empty one, None is unknown.
+    """
+    reading = Reading(envelope_from=envelope_from, own_addresses=own_addresses, defects={})
+    root, defects = reading.attempt("structure", lambda: structure.split(content), (_bare(content), ()))
+    reading.note(*defects)
+    return _assemble(reading, root, fingerprint(content, root))
+
+
+def _bare(content: bytes) -> Entity:
+    """Return a root without headers, whose body is all of the mail."""
+    root = Entity()
+    root.put(content, 0, len(content))
+    return root
+
+
+def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
+    """Read everything that a mail says, in the order in which one thing depends on another."""
+    headers = root.headers()
+    subject = headers.first("subject") or ""
+    body = reading.attempt("body", lambda: content.read(root), content.NOTHING)
+    reading.note(*body.defects)
+    report = reading.attempt(
+        "delivery report", lambda: bounce.find(root, headers, body.text, envelope_from=reading.envelope_from), None
+    )
+    verdict = _verdict(reading, headers, body.text, report)
+    forwarded = reading.attempt("forward", lambda: _forward(root, headers, subject, body, report), None)
+    newly, folds = _reply(reading, body, forwarded, report)
+    who = reading.attempt("sender", lambda: sender.find(headers, reading.envelope_from, reading.own_addresses), sender.NOBODY)
+    reading.note(*who.defects)
+    return ParsedMessage(
+        fingerprint=digest,
+        message_id=next(iter(headers.ids("message-id")), None) or _unbracketed(headers),
+        in_reply_to=next(iter(headers.ids("in-reply-to")), None),
+        references=headers.ids("references"),
+        date=_date(reading, headers),
+        subject=subject,
+        sender=who.person,
+        reply_to=headers.people("reply-to"),
+        to=headers.people("to"),
+        cc=headers.people("cc"),
+        recipients=_recipients(headers),
+        loop_mark=headers.first(LOOP_MARK),
+        kind=verdict.kind,
+        kind_reason=verdict.reason,
+        auto_response_allowed=verdict.auto_response_allowed,
+        text=body.text + body.appendix,
+        reply_text=newly + body.appendix,
+        folds=folds,
+        html=body.html,
+        attachments=body.attachments,
+        forward=forwarded,
+        bounce=report,
+        defects=tuple(reading.defects),
+    )
+
+
+# ------------------------------------------------------------------ kind, forward, reply
+
+
+def _verdict(reading: Reading, headers: Headers, text: str, report: Bounce | None) -> automatic.Verdict:
+    if report is not None:
+        reason = f"It is a delivery report: {report.action.value}."
+        return automatic.Verdict(kind=Kind.BOUNCE, reason=reason, auto_response_allowed=False)
+    unread = automatic.Verdict(kind=Kind.NORMAL, reason="", auto_response_allowed=False)
+    return reading.attempt(
+        "kind",
+        lambda: automatic.judge(
+            headers, envelope_from=reading.envelope_from, text=text, content_type=headers.content_type() or "text/plain"
+        ),
+        unread,
+    )
+
+
+def _forward(root: Entity, headers: Headers, subject: str, body: content.Content, report: Bounce | None) -> Forward | None:
+    """Find who wrote what was forwarded: in the text, or in a mail that is attached to a forwarding subject."""
+    if report is not None:
+        return None
+    inline = forward.find(subject, body.text)
+    if inline is not None:
+        return inline
+    attached = content.attached_mail(root)
+    return forward.from_attached(*attached) if attached else None
+
+
+def _reply(
+    reading: Reading, body: content.Content, forwarded: Forward | None, report: Bounce | None
+) -> tuple[str, tuple[Fold, ...]]:
+    """Return what the sender newly wrote, and the lines that it leaves out. A forward and a report are shown whole."""
+    if report is not None:
+        return body.text, body.encoded
+    whole = reply.Reply(text=body.text, folds=())
+    found = reading.attempt("reply", lambda: reply.split(body.text, structure=body.structure), whole)
+    if not body.encoded:
+        return found.text, found.folds
+    folds = tuple(sorted((*found.folds, *body.encoded), key=lambda fold: fold.start))
+    return _without(found.text, body), folds
+
+
+def _without(text: str, body: content.Content) -> str:
+    """Take uuencoded files out of the newly written text."""
+    lines = body.text.split("\n")
+    for fold in body.encoded:
+        text = text.replace("\n".join(lines[fold.start : fold.end]), "")
+    return text
+
+
+# ------------------------------------------------------------------ headers
+
+
+def _date(reading: Reading, headers: Headers) -> datetime | None:
+    when = headers.date()
+    if when is None:
+        reading.note("The date cannot be read." if headers.first("date") else "There is no date.")
+    return when
+
+
+def _unbracketed(headers: Headers) -> str | None:
+    """Return a Message-ID that is no id by the rules (RFC 5322 section 3.6.4), as it stands."""
+    plain = (headers.first("message-id") or "").strip().strip("<>").strip()
+    return plain[:998] or None
+
+
+def _recipients(headers: Headers) -> tuple[str, ...]:
+    """Return the addresses that the delivery left in the headers, lower-cased, each once."""
+    found: dict[str, None] = {}
+    for name in RECIPIENT_HEADERS:
+        for person in headers.people(name):
+            found[person.address.lower()] = None
+    return tuple(found)

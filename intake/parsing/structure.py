@@ -1,0 +1,258 @@
+"""Bytes to a tree of parts (RFC 2045, RFC 2046), within limits, in time linear in the size.
+
+The tree is made of `Entity`, a standard library message, so that it is walked as usual. Broken mail is
+split as far as it goes: a missing end of headers, a missing or repeated boundary, an unknown encoding.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+
+from intake.parsing import transfer
+from intake.parsing.headers import Headers
+from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_HEADERS, MAX_PARTS
+
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r(?!\n)|\n|\Z)")
+BLANK_LINES = re.compile(rb"\s*")
+HEADER = re.compile(rb"([\x21-\x39\x3b-\x7e\x80-\xff]{1,200})[ \t]*:")
+BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\Z")
+DELIMITER_END = re.compile(rb"(--[^\r\n]*)?[ \t]*(?:\r\n|\r|\n|\Z)")
+GUESSED = re.compile(rb"(?:\A|(?<=\n))--([^\s-][^\r\n]{0,199}|-[^\r\n]{1,199})\r?\n[Cc]ontent-")
+ENVELOPE = re.compile(rb">?From [^\r\n]*(?:\r\n|\r|\n)")
+KNOWN = frozenset(
+    b"from to cc subject date message-id mime-version content-type content-transfer-encoding content-disposition "
+    b"reply-to sender in-reply-to references return-path received x-mailer".split()
+)
+SPLIT_TYPES = ("message/rfc822", "message/global", "message/news")
+REPORT_TYPES = ("message/delivery-status", "message/global-delivery-status")
+
+
+class Entity(Message):
+    """A message or part that knows where its body stands in the mail, and how deep it lies."""
+
+    def __init__(self, depth: int = 0) -> None:
+        super().__init__()
+        self.depth = depth
+        self._place = (b"", 0, 0)
+        self._headers_read: Headers | None = None
+
+    def put(self, content: bytes, start: int, end: int) -> None:
+        """Say where the body stands. Nothing is copied until `source` is asked for."""
+        self._place = (content, start, max(start, end))
+
+    @property
+    def source(self) -> bytes:
+        """The bytes of the body, still in their transfer encoding."""
+        content, start, end = self._place
+        return content[start:end]
+
+    def headers(self) -> Headers:
+        """Return this part's headers, read once."""
+        if self._headers_read is None:
+            self._headers_read = Headers(self)
+        return self._headers_read
+
+    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:  # type: ignore[override]
+        """Return what the standard library returns; decoding follows the tolerant rules of `transfer`."""
+        if isinstance(self._payload, list):
+            return super().get_payload(i, decode)
+        if decode:
+            return transfer.decode(self.source, self.headers().first("content-transfer-encoding"))[0]
+        return self.source.decode("ascii", "surrogateescape")
+
+    def get_content_type(self) -> str:
+        """Return the media type in lower case; text/plain where the mail says none (RFC 2045 section 5.2)."""
+        return self.headers().content_type() or self.get_default_type()
+
+
+@dataclass(slots=True)
+class Splitting:
+    """The work on one mail: what is left of its limits, and its defects."""
+
+    parts: int = 0
+    defects: dict[str, None] = field(default_factory=dict)
+
+    def defect(self, sentence: str) -> None:
+        """Note what was wrong, each sentence once."""
+        if len(self.defects) < MAX_DEFECTS:
+            self.defects[sentence] = None
+
+
+def split(content: bytes) -> tuple[Entity, tuple[str, ...]]:
+    """Return the root of a mail's parts, and sentences on what was wrong with the mail."""
+    work = Splitting()
+    start = BLANK_LINES.match(content)
+    begin = start.end() if start and start.end() < len(content) and HEADER.match(content, start.end()) else 0
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    envelope = ENVELOPE.match(content, begin)
+    root = _entity(work, content, envelope.end() if envelope else begin, len(content), "text/plain", 0)
+    return root, tuple(work.defects)
+
+
+def _entity(work: Splitting, content: bytes, start: int, end: int, default: str, depth: int) -> Entity:
+    work.parts += 1
+    entity = Entity(depth)
+    entity.set_default_type(default)
+    body = _read_headers(work, entity, content, start, end, is_root=depth == 0)
+    entity.put(content, body, end)
+    kind = entity.get_content_type()
+    if kind.startswith("multipart/"):
+        _split_multipart(work, entity, content, body, end)
+    elif kind in SPLIT_TYPES:
+        _split_message(work, entity)
+    elif kind in REPORT_TYPES:
+        entity._payload = _blocks(entity)
+    return entity
+
+
+# ------------------------------------------------------------------ headers
+
+
+def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, end: int, *, is_root: bool) -> int:
+    """Read the header block at `start` into an entity; return where its body begins."""
+    lines: list[bytes] = []
+    at = start
+    while at < end:
+        match = LINE.match(content, at, end)
+        line = match.group() if match else b""
+        bare = line.rstrip(b"\r\n")
+        if not line or not bare:
+            at += len(line)
+            break
+        if bare[:1] in b" \t" and lines:
+            if len(lines) < MAX_HEADERS * 10:
+                lines.append(line)
+        elif HEADER.match(bare):
+            lines.append(line)
+        elif not _is_junk(content, at, at + len(line), end, is_root=is_root):
+            work.defect("A header block has no blank line at its end; the rest was read as the body.")
+            break
+        else:
+            work.defect("A line among the headers is no header; it was left out.")
+        at += len(line)
+    _set_headers(work, entity, lines)
+    return min(at, end)
+
+
+def _is_junk(content: bytes, line_start: int, next_line: int, end: int, *, is_root: bool) -> bool:
+    """Say whether a line that is no header stands among headers: a known header follows before the blank line."""
+    if content.startswith(b"--", line_start):
+        return False
+    block_end = BLOCK_END.search(content, next_line, min(end, next_line + 4000))
+    block = content[next_line : block_end.start() if block_end else next_line]
+    first = HEADER.match(block)
+    return first is not None and (is_root or first[1].lower() in KNOWN)
+
+
+def _set_headers(work: Splitting, entity: Entity, lines: list[bytes]) -> None:
+    headers: list[list[bytes]] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and headers:
+            headers[-1].append(line)
+        else:
+            headers.append([line])
+    if len(headers) > MAX_HEADERS:
+        work.defect(f"There are {len(headers)} headers; the first {MAX_HEADERS} were read.")
+    for pieces in headers[:MAX_HEADERS]:
+        name, _, value = b"".join(pieces).decode("ascii", "surrogateescape").partition(":")
+        entity.set_raw(name.rstrip(), value.lstrip(" \t").rstrip("\r\n"))
+
+
+# ------------------------------------------------------------------ multiparts
+
+
+def _split_multipart(work: Splitting, entity: Entity, content: bytes, start: int, end: int) -> None:
+    """Give a multipart its children; a multipart that cannot be split stays a leaf, with a defect."""
+    if entity.depth >= MAX_DEPTH:
+        work.defect(f"Parts lie more than {MAX_DEPTH} levels deep; what is below was not split.")
+        return
+    boundary = entity.headers().parameter("content-type", "boundary") or _guessed_boundary(content, start, end)
+    if not boundary:
+        work.defect("A multipart has no boundary; it was read as one text.")
+        return
+    sections, closed = _sections(content, start, end, boundary.encode("utf-8", "surrogateescape"))
+    if not sections:
+        work.defect("The boundary of a multipart does not occur in it; it was read as one text.")
+        return
+    if not closed:
+        work.defect("The closing boundary is missing; the mail may be cut off.")
+    default = "message/rfc822" if entity.get_content_type() == "multipart/digest" else "text/plain"
+    children: list[Message] = []
+    for first, last in sections:
+        if work.parts >= MAX_PARTS:
+            work.defect(f"There are more than {MAX_PARTS} parts; the rest was not read.")
+            break
+        children.append(_entity(work, content, first, last, default, entity.depth + 1))
+    entity._payload = children
+
+
+def _sections(content: bytes, start: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool]:
+    """Return where the parts between the delimiter lines begin and end, and whether the closing one was seen."""
+    delimiter = b"--" + boundary.rstrip()
+    found: list[tuple[int, int]] = []
+    open_at: int | None = None
+    at = content.find(delimiter, start, end)
+    while at >= 0 and len(found) <= MAX_PARTS:
+        after = at + len(delimiter)
+        match = DELIMITER_END.match(content, after, end) if _begins_line(content, at, start) else None
+        if match:
+            if open_at is not None:
+                found.append((open_at, max(open_at, _before_line_end(content, at))))
+            if match[1]:
+                return found, True
+            open_at = after = match.end()
+        at = content.find(delimiter, after, end)
+    if open_at is not None and len(found) <= MAX_PARTS:
+        found.append((open_at, end))
+    return found, False
+
+
+def _begins_line(content: bytes, at: int, start: int) -> bool:
+    return at == start or content[at - 1] in b"\r\n"
+
+
+def _before_line_end(content: bytes, at: int) -> int:
+    """Step back over one line end: it belongs to the delimiter (RFC 2046 section 5.1.1)."""
+    if content[at - 2 : at] == b"\r\n":
+        return at - 2
+    return at - 1 if content[at - 1 : at] in (b"\n", b"\r") else at
+
+
+def _guessed_boundary(content: bytes, start: int, end: int) -> str | None:
+    """Find the boundary of a multipart that does not name it: a line `--…` that a header follows."""
+    match = GUESSED.search(content, start, end)
+    return match[1].decode("ascii", "surrogateescape").rstrip() if match else None
+
+
+# ------------------------------------------------------------------ messages within messages
+
+
+def _split_message(work: Splitting, entity: Entity) -> None:
+    """Give an attached mail its root. Encoded ones break RFC 2046 section 5.2.1 and occur all the same."""
+    if entity.depth >= MAX_DEPTH or work.parts >= MAX_PARTS:
+        work.defect(f"Parts lie more than {MAX_DEPTH} levels deep; what is below was not split.")
+        return
+    inner, _ = transfer.decode(entity.source, entity.headers().first("content-transfer-encoding"))
+    start = BLANK_LINES.match(inner)
+    begin = start.end() if start else 0
+    envelope = ENVELOPE.match(inner, begin)
+    entity._payload = [
+        _entity(work, inner, envelope.end() if envelope else begin, len(inner), "text/plain", entity.depth + 1)
+    ]
+
+
+def _blocks(entity: Entity) -> list[Message]:
+    """Split a delivery report into its blocks of fields, as the standard library does (RFC 3464 section 2.1)."""
+    inner, _ = transfer.decode(entity.source, entity.headers().first("content-transfer-encoding"))
+    blocks: list[Message] = []
+    work = Splitting()
+    for text in re.split(rb"(?:\r?\n[ \t]*){2,}", inner.strip())[:MAX_PARTS]:
+        block = Entity()
+        rest = _read_headers(work, block, text, 0, len(text), is_root=True)
+        block.put(text, rest, len(text))
+        blocks.append(block)
+    return blocks
