@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, EqualTo, Length, StopValidation
 
 from portal.access import ROLE_WORDS
@@ -127,7 +128,7 @@ class PasswordForm(FlaskForm):
 class RoleForm(FlaskForm):
     """Another role for somebody."""
 
-    role = SelectField("Role", choices=[(role.value, words) for role, words in ROLE_WORDS.items()])
+    role = SelectField("Role", choices=[SelectChoice(role.value, words) for role, words in ROLE_WORDS.items()])
 
 
 class EmptyForm(FlaskForm):

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
-from werkzeug.wrappers import Response
 
 from portal.auth import Answer, sign_in
 from portal.desk import desk, now
@@ -126,7 +125,9 @@ def sent() -> Answer:
 
 @blueprint.route("/confirm/<token>", methods=["GET", "POST"])
 def confirm(token: str) -> Answer:
-    """Behind the mailed link. It asks for the password once more, so that nobody can have somebody
+    """Behind the mailed link: the account begins.
+
+    It asks for the password once more, so that nobody can have somebody
     else confirm an account for them.
     """
     form = ConfirmForm()

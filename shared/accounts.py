@@ -61,7 +61,7 @@ def find_by_login(session: Session, login: str) -> User | None:
 def register(session: Session, details: Details, *, now: datetime) -> Registration:
     """Keep what somebody entered until they open the link that is mailed to the address.
 
-    Raises AddressError and UsernameError, and UsernameTakenError; nothing of it depends on whether the address is known.
+    Raises AddressError, UsernameError and UsernameTakenError; none of it tells whether the address is known.
     """
     _check_address(session, details.email)
     username = clean_username(details.username or "")
@@ -173,7 +173,7 @@ def _mark_confirmed(session: Session, email: str, now: datetime) -> None:
 
 
 def set_username(session: Session, user: User, username: str | None) -> None:
-    """Give a user this username, or none. Raises UsernameError, and UsernameTakenError also when somebody was faster."""
+    """Give a user this username, or none. Raises UsernameError; UsernameTakenError also where somebody was faster."""
     name = clean_username(username or "")
     try:
         with session.begin_nested():
@@ -219,7 +219,7 @@ def enable(session: Session, user: User) -> None:
 
 
 def _keep_an_admin(session: Session, user: User) -> None:
-    """Raise LastAdminError where nobody else could look after the desk. Holds the administrators' rows until the end."""
+    """Raise LastAdminError where nobody else could look after the desk. Locks the administrators' rows."""
     admins = select(User.id).where(User.role == Role.ADMIN, User.disabled_at.is_(None)).order_by(User.id)
     able = session.scalars(admins.with_for_update()).all()
     if list(able) == [user.id]:
