@@ -7,22 +7,24 @@ that a person who quotes or forwards a bounce is still read as a person. Pure, l
 from __future__ import annotations
 
 import re
-from email.message import Message
 
 from intake.parsing import bounce_prose, dsn, mail_system
 from intake.parsing.bounce_values import address_of
 from intake.parsing.headers import Headers
 from intake.parsing.mail_system import Voice
+from intake.parsing.structure import Entity
 from intake.types import Bounce, BounceAction
 
-HEADERS_TYPES = frozenset({"text/rfc822-headers", "message/rfc822-headers", "text/rfc822-header"})
+HEADERS_TYPES = frozenset(
+    {"text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers"}
+)
 MESSAGE_ID = re.compile(r"(?mi)^[ \t>]{0,8}message-id:\s{0,20}<([^<>\s]{3,500})>")
 WORST_FIRST = (BounceAction.FAILED, BounceAction.DELAYED, BounceAction.DELIVERED)
 MAX_TEXT = 64 * 1024  # characters that are searched for the returned mail's Message-ID
 OPENING_LINES = 12
 
 
-def find(root: Message, headers: Headers, text: str, *, envelope_from: str | None) -> Bounce | None:
+def find(root: Entity, headers: Headers, text: str, *, envelope_from: str | None) -> Bounce | None:
     """Read a delivery report, or say that the mail is none.
 
     `text` is the mail's whole readable text; `envelope_from` "" is the empty reverse path, None unknown.
@@ -43,7 +45,7 @@ def believable(report: dsn.Report, voice: Voice, from_nobody: bool) -> bool:
     return report.declared or voice > Voice.PERSON or (from_nobody and not report.wrapped)
 
 
-def from_report(report: dsn.Report, root: Message, headers: Headers, text: str) -> Bounce:
+def from_report(report: dsn.Report, root: Entity, headers: Headers, text: str) -> Bounce:
     """The bounce that report fields tell; prose fills in what they leave out."""
     action = min((failure.action for failure in report.failures), key=WORST_FIRST.index)
     worst = [failure for failure in report.failures if failure.action is action]
@@ -62,7 +64,7 @@ def from_report(report: dsn.Report, root: Message, headers: Headers, text: str) 
     )
 
 
-def from_prose(root: Message, headers: Headers, text: str, voice: Voice) -> Bounce | None:
+def from_prose(root: Entity, headers: Headers, text: str, voice: Voice) -> Bounce | None:
     """The bounce that prose tells, if the mail is one."""
     notice = prose(root, headers, text)
     if not convincing(notice, headers, text, voice):
@@ -76,7 +78,7 @@ def from_prose(root: Message, headers: Headers, text: str, voice: Voice) -> Boun
     )
 
 
-def prose(root: Message, headers: Headers, text: str) -> bounce_prose.Notice:
+def prose(root: Entity, headers: Headers, text: str) -> bounce_prose.Notice:
     """Read the notice; the people of the report's own header are not the failed recipients."""
     names = ("From", "To", "Cc", "Sender", "Reply-To", "Errors-To", "Return-Path", "Delivered-To", "X-Original-To")
     people = (person for name in names for person in headers.people(name))
@@ -106,19 +108,19 @@ def failed_header(headers: Headers) -> tuple[str, ...]:
 # ------------------------------------------------------------------ which mail it is about
 
 
-def original_message_id(root: Message, headers: Headers, text: str) -> str | None:
+def original_message_id(root: Entity, headers: Headers, text: str) -> str | None:
     """The Message-ID of the mail that the report is about: from the returned mail, else from the header."""
     return returned_id(root) or id_in_text(text) or header_id(headers)
 
 
-def returned_id(root: Message) -> str | None:
+def returned_id(root: Entity) -> str | None:
     """The Message-ID of the returned mail or of its returned header; that of a wrapped report only at need."""
     reports: list[str] = []
     for place in dsn.walk(root):
         kind = place.part.get_content_type()
         if place.inside in dsn.MAIL_TYPES:
-            value = id_in_text(f"Message-ID: {place.part.get('Message-ID', '')}")
-        elif kind in HEADERS_TYPES or (kind in dsn.MAIL_TYPES and not place.part.is_multipart()):
+            value = next(iter(place.part.headers().ids("Message-ID")), None)
+        elif kind in HEADERS_TYPES or dsn.is_broken_multipart(place.part) or is_broken_mail(place.part):
             value = id_in_text(dsn.part_text(place.part))
         else:
             continue
@@ -126,6 +128,11 @@ def returned_id(root: Message) -> str | None:
             return value
         reports.extend([value] if value else [])
     return reports[0] if reports else None
+
+
+def is_broken_mail(part: Entity) -> bool:
+    """Whether an attached mail was not read as one."""
+    return part.get_content_type() in dsn.MAIL_TYPES and not part.is_multipart()
 
 
 def id_in_text(text: str) -> str | None:

@@ -6,24 +6,33 @@ made sure that a mail system speaks. Never raises; looks at no more than MAX_NOT
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import parseaddr
 
 from flufl.bounce import all_failures
 
 from intake.parsing import bounce_words as words
+from intake.parsing import transfer
 from intake.parsing.bounce_values import ADDRESS, ENHANCED, MAX_DIAGNOSTIC, REFUSAL, enhanced
-from intake.parsing.dsn import MAIL_TYPES
+from intake.parsing.dsn import MAIL_TYPES, is_broken_multipart
+from intake.parsing.mail_system import fails
+from intake.parsing.structure import Entity
 from intake.types import BounceAction
 
 MAX_NOTICE = 24_000  # characters
 MAX_LINE = 300
 MAX_LINES = 600
 MAX_COPIED_PARTS = 20
+MAX_COPIED_DEPTH = 5
 BARE = 30  # characters beside the addresses: a shorter paragraph only names them
-KEPT_HEADERS = ("From", "To", "Subject", "X-Mailer", "Content-Type", "Content-Description", "X-Failed-Recipients")
+NOBODY = "nobody@sender.invalid"
+KEPT_HEADERS = ("From", "To", "Subject", "X-Mailer", "Content-Description", "X-Failed-Recipients")
+
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs every detector that it tries
 
 RULE = re.compile(r"[-=*_#~>\s]*")
 NAMED = re.compile(
@@ -33,6 +42,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 ALONE = re.compile(r"^[\s*>•·-]*(?:mailto:)?[<\"'\[(]?([^\s<>\"'()\[\]]{3,300})[>\"'\])]?\s*[:.,;]?\s*$")
+HEADING = re.compile(r"(?mi)^\s{0,8}subject:")
 OWN_OFFICES = ("postmaster", "mailer-daemon", "abuse", "hostmaster", "helpdesk", "support")
 
 
@@ -47,7 +57,7 @@ class Notice:
     known: bool
 
 
-def read(root: Message, subject: str, text: str, *, others: frozenset[str]) -> Notice:
+def read(root: Entity, subject: str, text: str, *, others: frozenset[str]) -> Notice:
     """Read a report. `text` is the mail's text, `others` lower-case addresses that are not the failed ones."""
     lines = notice_lines(text)
     delayed, failed = known_failures(root)
@@ -98,10 +108,14 @@ def begins_original(line: str) -> bool:
 # ------------------------------------------------------------------ what flufl.bounce knows
 
 
-def known_failures(root: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def known_failures(root: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The delayed and the failed recipients that flufl.bounce finds; both empty where it does not know the form."""
     try:
-        delayed, failed = all_failures(small_copy(root, 0))
+        copy = small_copy(root, 0)
+        if not parseaddr(copy["From"] or "")[1]:
+            del copy["From"]
+            copy["From"] = NOBODY  # one detector raises without a sender
+        delayed, failed = all_failures(copy)
     except (ValueError, TypeError, LookupError, AttributeError):  # its detectors trip over malformed mail
         return (), ()
     return tuple(valid(delayed)), tuple(valid(failed))
@@ -115,36 +129,36 @@ def valid(addresses: Iterable[bytes]) -> Iterator[str]:
             yield match[0].rstrip(".")
 
 
-def small_copy(message: Message, depth: int) -> Message:
+def small_copy(part: Entity, depth: int) -> Message:
     """A copy that has only notices in it: few headers, short decoded text, attached mails as empty parts."""
     copy = Message()
     for name in KEPT_HEADERS:
-        value = message.get(name)
+        value = part.headers().first(name)
         if value is not None:
-            copy[name] = " ".join(str(value)[:2000].split())
-    payload = message.get_payload()
-    if message.get_content_type() in MAIL_TYPES or depth > 5:
+            copy[name] = value[:2000]
+    copy["Content-Type"] = part.get_content_type()
+    payload = part.get_payload()
+    if part.get_content_type() in MAIL_TYPES or depth > MAX_COPIED_DEPTH:
         copy.set_payload("")
     elif isinstance(payload, list):
-        parts = [part for part in payload[:MAX_COPIED_PARTS] if isinstance(part, Message)]
-        copy.set_payload([small_copy(part, depth + 1) for part in parts])
+        parts = [child for child in payload[:MAX_COPIED_PARTS] if isinstance(child, Entity)]
+        copy.set_payload([small_copy(child, depth + 1) for child in parts])
     else:
-        copy.set_payload(small_text(message))
+        copy.set_payload(small_text(part))
     return copy
 
 
-def small_text(message: Message) -> str:
+def small_text(part: Entity) -> str:
     """The beginning of a text part, to the line with which the returned mail begins, as ASCII."""
-    if message.get_content_maintype() != "text":
+    if part.get_content_maintype() != "text" and not is_broken_multipart(part):
         return ""
-    content = message.get_payload(decode=True)
-    text = content[:MAX_NOTICE].decode("ascii", "replace") if isinstance(content, bytes) else ""
+    content, _ = transfer.decode(part.source, part.headers().first("Content-Transfer-Encoding"))
     lines: list[str] = []
-    for line in bounded_lines(text):
+    for line in bounded_lines(content[:MAX_NOTICE].decode("ascii", "replace").replace("\ufffd", "?")):
         lines.append(line)
         if begins_original(line):
             break
-    return "\n".join(lines).replace("\ufffd", "?") + "\n"
+    return "\n".join(lines) + "\n"
 
 
 # ------------------------------------------------------------------ general rules
@@ -179,8 +193,7 @@ def by_line(line: str) -> Iterator[str]:
 
 def by_phrase(line: str) -> Iterator[str]:
     """Addresses on a line with a reply code or a phrase for failed delivery."""
-    lowered = line.lower()
-    if coded([line]) or any(phrase in lowered for phrases in words.FAILURES.values() for phrase in phrases):
+    if coded([line]) or fails(line):
         yield from anywhere(line)
 
 
@@ -197,12 +210,16 @@ def diagnostic(lines: list[str], recipients: tuple[str, ...]) -> str:
     if start is not None:
         return one_line(paragraphs(lines[start:])[:1])
     told = paragraphs(lines)
-    about = (n for n, words_said in enumerate(told) if any(name in words_said for name in recipients[:20]))
+    about = (
+        n for n, said in enumerate(told) if any(name in said for name in recipients[:20]) and not HEADING.search(said)
+    )
     at = next(about, None)
     if at is None:
-        return one_line(told[:1])
-    bare = len(told[at]) - sum(map(len, recipients)) < BARE
-    return one_line(told[at : at + 2] if bare else told[at : at + 1])
+        return one_line([said for said in told if fails(said)][:1])
+    if len(told[at]) - sum(map(len, recipients)) >= BARE:
+        return one_line(told[at : at + 1])
+    announced = at > 0 and told[at - 1].rstrip().endswith(":")
+    return one_line(told[at - 1 : at + 1] if announced else told[at : at + 2])
 
 
 def coded(lines: list[str]) -> bool:

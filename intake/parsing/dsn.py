@@ -6,19 +6,18 @@ and a report that stands in an attached mail. Never raises; the work is linear i
 
 from __future__ import annotations
 
-import binascii
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import Message
 
+from intake.parsing import transfer
 from intake.parsing.bounce_values import action_by_code, action_of, address_of, clean, enhanced
+from intake.parsing.structure import Entity
 from intake.types import BounceAction
 
 MAX_PARTS = 300
 MAX_DEPTH = 12
-MAX_REPORT = 256 * 1024  # characters of a report that are read
+MAX_REPORT = 256 * 1024  # bytes of a report that are read
 MAX_RECIPIENTS = 1000
 
 REPORT_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
@@ -65,18 +64,16 @@ class Report:
 class Place:
     """A part of a mail and how it is reached."""
 
-    part: Message
+    part: Entity
     inside: str
     wrapped: bool
 
 
-def read(root: Message, *, hidden: bool) -> Report | None:
+def read(root: Entity, *, hidden: bool) -> Report | None:
     """Find the report in a mail: a proper one, else one in an attached mail, else, if `hidden`, one in plain text."""
     places = tuple(walk(root))
     proper = [place for place in places if place.part.get_content_type() in REPORT_TYPES]
-    plain = [
-        place for place in places if hidden and not place.wrapped and place.part.get_content_type() in HIDING_TYPES
-    ]
+    plain = [place for place in places if hidden and not place.wrapped and may_hide(place.part)]
     for place in sorted(proper, key=lambda place: place.wrapped) + plain:
         text = part_text(place.part)
         failures = read_fields(text) if place in proper or REPORT_LINE.search(text) else ()
@@ -86,7 +83,17 @@ def read(root: Message, *, hidden: bool) -> Report | None:
     return None
 
 
-def walk(root: Message) -> Iterator[Place]:
+def may_hide(part: Entity) -> bool:
+    """Whether a part of another type can hold a report's fields."""
+    return part.get_content_type() in HIDING_TYPES or is_broken_multipart(part)
+
+
+def is_broken_multipart(part: Entity) -> bool:
+    """Whether a multipart could not be taken apart, for want of its boundary."""
+    return part.get_content_maintype() == "multipart" and not part.is_multipart()
+
+
+def walk(root: Entity) -> Iterator[Place]:
     """The parts of a mail in order, down into attached mails but not into reports; bounded."""
     pending: list[tuple[Place, int]] = [(Place(root, "", False), 0)]
     for _ in range(MAX_PARTS):
@@ -104,35 +111,21 @@ def children(place: Place) -> list[Place]:
     if kind in REPORT_TYPES or not isinstance(payload, list):
         return []
     wrapped = place.wrapped or kind in MAIL_TYPES
-    return [Place(part, kind, wrapped) for part in payload[:MAX_PARTS] if isinstance(part, Message)]
+    return [Place(part, kind, wrapped) for part in payload[:MAX_PARTS] if isinstance(part, Entity)]
 
 
-def part_text(part: Message) -> str:
-    """The text of a report as it was before the parser took it apart, decoded."""
-    payload = part.get_payload()
-    text = "\n\n".join(map(block_text, payload[:MAX_RECIPIENTS])) if isinstance(payload, list) else str(payload or "")
-    return decoded(text[:MAX_REPORT], str(part.get("Content-Transfer-Encoding", "")).strip().lower())
+def part_text(part: Entity) -> str:
+    """The text of a report as it was before anything took it apart, decoded."""
+    content, _ = transfer.decode(part.source, part.headers().first("Content-Transfer-Encoding"))
+    return as_text(content[:MAX_REPORT])
 
 
-def block_text(block: object) -> str:
-    """One group of fields that the stdlib made a message of, as text again."""
-    if not isinstance(block, Message):
-        return str(block)
-    fields = "\n".join(f"{name}: {value}" for name, value in block.raw_items())
-    payload = block.get_payload()
-    return f"{fields}\n{payload}" if isinstance(payload, str) else fields
-
-
-def decoded(text: str, encoding: str) -> str:
-    """Undo a transfer encoding; text that is not so encoded after all is left alone."""
-    if encoding not in {"base64", "quoted-printable"} or (REPORT_LINE.search(text) and encoding == "base64"):
-        return text
-    content = text.encode("ascii", "replace")
+def as_text(content: bytes) -> str:
+    """Bytes read as UTF-8, else as Windows-1252."""
     try:
-        content = quopri.decodestring(content) if encoding == "quoted-printable" else binascii.a2b_base64(content)
-    except ValueError:
-        return text
-    return content.decode("utf-8", "replace")
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def read_fields(text: str) -> tuple[Failure, ...]:
