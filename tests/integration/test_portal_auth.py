@@ -15,7 +15,7 @@ from shared import accounts
 from shared.config import Settings
 from shared.database import Database
 from shared.models import LoginThrottle, User
-from tests.integration.conftest import PASSWORD, Clock, Visitor
+from tests.visitors import PASSWORD, Clock, Visitor
 
 WRONG = "That address and password do not belong together."
 

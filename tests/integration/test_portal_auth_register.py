@@ -11,12 +11,12 @@ from sqlalchemy import select
 
 from shared import accounts
 from shared.config import Settings
-from shared.credentials import hash_password
+from shared.credentials import UsernameTakenError, hash_password
 from shared.database import Database
 from shared.models import Delivery, DeliveryCause, Registration, RegistrationPurpose, Role, User
 from shared.people import find_or_create, user_of_address
 from shared.tokens import Tokens
-from tests.integration.conftest import CODE, PASSWORD, Clock, Visitor
+from tests.visitors import CODE, PASSWORD, Clock, Visitor
 
 DETAILS = {"name": "Noor Vos", "email": "noor@mail.example", "password": PASSWORD, "again": PASSWORD}
 Mails = Callable[[], list[tuple[str, str]]]
@@ -185,10 +185,12 @@ def test_the_database_decides_a_race_for_a_username(
     winner = account("other@mail.example", username="noor")
     with database.transaction() as session:
         loser = session.get_one(User, requester.id)
-        with pytest.raises(accounts.UsernameTakenError):
+        with pytest.raises(UsernameTakenError):
             accounts.set_username(session, loser, "NOOR")
         accounts.set_name(loser, "Still Here")  # the transaction is not lost
-    assert find(database, "noor").id == winner.id  # type: ignore[union-attr]
+    found = find(database, "noor")
+    assert found is not None
+    assert found.id == winner.id
     kept = find(database, requester.email)
     assert kept is not None
     assert (kept.name, kept.username) == ("Still Here", "anna")

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from shared import accounts
+from shared.credentials import AddressError
 from shared.database import Database
 from shared.models import Mailbox, Role, Ticket, User
 from shared.people import find_or_create
-from tests.integration.conftest import PASSWORD, Clock, Visitor
+from tests.visitors import PASSWORD, Clock, Visitor
 
 
 @pytest.fixture
@@ -170,5 +171,5 @@ def test_another_password_ends_the_other_sessions_and_keeps_this_one(
 
 
 def test_accounts_from_the_shell_are_made_once(database: Database, clock: Clock, admin: User) -> None:
-    with database.transaction() as session, pytest.raises(accounts.AddressError):
+    with database.transaction() as session, pytest.raises(AddressError):
         accounts.create(session, accounts.Details(email="JONAS@desk.example"), now=clock())
