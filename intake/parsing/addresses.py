@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..types import Person
-from . import encoded_words
-from .limits import MAX_PEOPLE
+from intake.types import Person
+from intake.parsing import encoded_words
+from intake.parsing.limits import MAX_PEOPLE
 
 # Text that means nothing by itself; a quoted string; a comment's brackets; a special; white space.
 TOKEN = re.compile(r'[^\s"(),:;<>\\\[\]]+|"(?:[^"\\]|\\.)*"|\[[^\[\]\s]*\]|\s+|.', re.DOTALL)

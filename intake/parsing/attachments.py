@@ -61,7 +61,7 @@ STEMS = {"text/calendar": "invite", "application/ics": "invite", "application/pg
          "message/delivery-status": "delivery-status", "text/rfc822-headers": "headers"}  # fmt: skip
 SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,500}?-->\s*)?(?:<!DOCTYPE svg[^>]{0,300}>\s*)?<svg\b", re.S | re.I)
 HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b|<head\b|<body\b)", re.I)
-ABSOLUTE = re.compile(r"^(?:[A-Za-z]:)?[\\/].*[\\/]|^[A-Za-z]:[\\/]?|^(?:\.\.?[\\/])+")
+ABSOLUTE = re.compile(r"^(?:[A-Za-z]:)?[\\/].*[\\/]|^[A-Za-z]:[\\/]|^(?:\.\.?[\\/])+")
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\/\u202a-\u202e\u2066-\u2069]+")
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}")
 

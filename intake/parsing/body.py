@@ -151,19 +151,12 @@ class _Choice:
 
     def _settle(self, members: list[Part]) -> None:
         """Put the plain side of an alternative into the text, and the HTML side into the HTML."""
-        plain = [part for part in members if part.content_type != "text/html"]
         html = [part for part in members if part.content_type == "text/html"]
-        text_side = _one_version(plain, keep_first=True) or html
-        html_side = _one_version(html, keep_first=False) or text_side
-        _replace(self.text, members[0], text_side if any(part.text.strip() for part in text_side) else html or text_side)
-        _replace(self.html, members[0], html_side)
-
-
-def _one_version(parts: list[Part], *, keep_first: bool) -> list[Part]:
-    """Leave out the other versions of one type that stand side by side in one alternative (RFC 2046 section 5.1.4)."""
-    direct = [part for part in parts if part.parent == "multipart/alternative"]
-    kept = direct[:1] if keep_first else direct[-1:]
-    return [part for part in parts if part not in direct or part in kept]
+        plain = [part for part in members if part.content_type == "text/plain"]
+        others = [part for part in members if part not in html and part not in plain]
+        text_side = plain if any(part.text.strip() for part in plain) else html or plain or others
+        _replace(self.text, members[0], text_side)
+        _replace(self.html, members[0], html or text_side)
 
 
 def _replace(parts: list[Part], old: Part, new: list[Part]) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from charset_normalizer import from_bytes
 
-from .limits import CHARSET_SAMPLE
+from intake.parsing.limits import CHARSET_SAMPLE
 
 # What mail programs write, and what they mean: the superset of each family, as browsers read it
 # (WHATWG Encoding Standard), so that "ISO-8859-1" with smart quotes and "gb2312" with rare names are read.

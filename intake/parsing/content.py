@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from intake.types import Attachment, Fold, FoldKind
-from intake.parsing import attachments, body, calendar, html, transfer
+from intake.parsing import attachments, body, calendar, charset, html, transfer
 from intake.parsing.body import Part
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_HTML, MAX_TEXT
@@ -18,6 +18,7 @@ except ImportError:
     from types import SimpleNamespace as S
     from selectolax.lexbor import LexborHTMLParser
     htmltext = S(render=lambda h: S(text=LexborHTMLParser(h).body.text(separator="\n") if h.strip() else "", folds=()))
+WORD = re.compile(r"\w{2}")
 ENCRYPTED = {
     "application/pgp-encrypted": "The mail is encrypted with PGP; what it says is in the attachment.",
     "application/pkcs7-mime": "The mail is encrypted or signed with S/MIME; what it says is in the attachment.",
@@ -45,8 +46,8 @@ class Content:
 NOTHING = Content(text="", html=None, attachments=())
 
 
-def read(root: Entity) -> Content:
-    """Return what there is to read in a mail."""
+def read(root: Entity, *, broken: bool = False) -> Content:
+    """Return what there is to read in a mail. Of a `broken` one without a word in its parts it is the raw body."""
     chosen = body.choose(root)
     opened = attachments.read(chosen.others)
     text, structure = _text(chosen.text)
@@ -61,6 +62,9 @@ def read(root: Entity) -> Content:
     if len(text) > MAX_TEXT:
         text, structure = text[:MAX_TEXT], ()
         defects.append(f"The text is longer than {MAX_TEXT} characters; the rest is not shown.")
+    if broken and not (WORD.search(text) or safe or found):
+        text = _raw(root)
+        defects.append("No part could be read; the body is shown as it came." if text else None)
     return Content(
         text=text,
         html=safe or None,
@@ -70,6 +74,15 @@ def read(root: Entity) -> Content:
         appendix=_invitation(found, text),
         defects=tuple(dict.fromkeys(defect for defect in defects if defect)),
     )
+
+
+def _raw(root: Entity) -> str:
+    """Return the body of a multipart as it came, where it holds words outside of its parts; else ""."""
+    if not root.get_content_type().startswith("multipart/"):
+        return ""
+    source = root.source[:MAX_TEXT]
+    text = charset.decode(source)[0].replace("\r\n", "\n").replace("\0", "")
+    return text if WORD.search(text) else ""
 
 
 def _text(parts: tuple[Part, ...]) -> tuple[str, tuple[Fold, ...]]:

@@ -10,7 +10,7 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from . import charset
+from intake.parsing import charset
 
 # "?" inside the text is against the rules and common in Q words; the counts bound the time of a match.
 WORD = re.compile(

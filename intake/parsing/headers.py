@@ -9,9 +9,9 @@ import re
 from datetime import datetime
 from email.message import Message
 
-from ..types import Person
-from . import addresses, dates, encoded_words, parameters
-from .limits import MAX_HEADER_LENGTH, MAX_IDS
+from intake.types import Person
+from intake.parsing import addresses, dates, encoded_words, parameters
+from intake.parsing.limits import MAX_HEADER_LENGTH, MAX_IDS, MAX_PEOPLE
 
 ID = re.compile(r"<([^<>]{1,998})>")
 SPACE = re.compile(r"\s+")
@@ -47,10 +47,9 @@ class Headers:
 
     def people(self, name: str) -> tuple[Person, ...]:
         """Return the people of all headers of a name whose address is one clean addr-spec."""
-        values = self._values.get(name.lower())
-        if not values:
-            return ()
-        return addresses.people(", ".join(values)[:MAX_HEADER_LENGTH], self._hint)
+        values = self._values.get(name.lower(), ())
+        found = [person for value in values for person in addresses.people(value, self._hint)]
+        return tuple(found[:MAX_PEOPLE])
 
     def ids(self, name: str) -> tuple[str, ...]:
         """Return the Message-IDs of all headers of a name without <>, each once, in order."""

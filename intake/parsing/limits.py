@@ -29,6 +29,9 @@ MAX_HTML = 2_000_000
 MAX_HTML_DEPTH = 500
 """Levels of elements within each other; the time of a sanitiser grows with size times depth."""
 
+MAX_STYLE_DEPTH = 60
+"""Levels of <b>, <font> and their like within each other."""
+
 CHARSET_SAMPLE = 65_536
 """Bytes of a text that the detection of its charset looks at."""
 

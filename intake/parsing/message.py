@@ -75,7 +75,7 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
     """Read everything that a mail says, in the order in which one thing depends on another."""
     headers = root.headers()
     subject = headers.first("subject") or ""
-    body = reading.attempt("body", lambda: content.read(root), content.NOTHING)
+    body = reading.attempt("body", lambda: content.read(root, broken=bool(reading.defects)), content.NOTHING)
     reading.note(*body.defects)
     report = reading.attempt(
         "delivery report", lambda: bounce.find(root, headers, body.text, envelope_from=reading.envelope_from), None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import encoded_words
+from intake.parsing import encoded_words
 
 # One parameter: a name, then a quoted value or everything up to the next semicolon. Possessive in effect: each
 # alternative begins with a character of its own, so a match takes time linear in its length.
@@ -15,7 +15,7 @@ PARAMETER = re.compile(
 )
 SPACED_NAMES = re.compile(r"""\s+(?=(?:charset|boundary|name|filename|format|delsp|method|size|type|protocol|micalg)\*?\d*\*?=)""")
 EXTENDED = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$")
-QUOTED_PAIR = re.compile(r"\\([\\\"])")
+QUOTED_PAIR = re.compile(r"\\(.)")
 COMMENT = re.compile(r"\s*\([^()]*\)\s*$")
 MAX_PARAMETERS = 200
 
@@ -62,7 +62,7 @@ def _unquoted(name: str, value: str) -> list[tuple[str, str]]:
 
 
 def _unescape(value: str) -> str:
-    r"""Undo quoted pairs, but leave the backslashes of C:\Windows\paths that programs put there."""
+    """Undo quoted pairs (RFC 5322 section 3.2.1)."""
     return QUOTED_PAIR.sub(r"\1", value) if "\\" in value else value
 
 

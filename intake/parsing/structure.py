@@ -22,10 +22,10 @@ BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\Z")
 DELIMITER_END = re.compile(rb"(--[^\r\n]*)?[ \t]*(?:\r\n|\r|\n|\Z)")
 GUESSED = re.compile(rb"(?:\A|(?<=\n))--([^\s-][^\r\n]{0,199}|-[^\r\n]{1,199})\r?\n[Cc]ontent-")
 ENVELOPE = re.compile(rb">?From [^\r\n]*(?:\r\n|\r|\n)")
-KNOWN = frozenset(
-    b"from to cc subject date message-id mime-version content-type content-transfer-encoding content-disposition "
-    b"reply-to sender in-reply-to references return-path received x-mailer".split()
+TECHNICAL = re.compile(
+    rb"(?i)(?:^|[\r\n])(?:content-(?:type|transfer-encoding|disposition|id)|mime-version|message-id|received|return-path):"
 )
+JUNK_BLOCK = 65_536
 SPLIT_TYPES = ("message/rfc822", "message/global", "message/news")
 REPORT_TYPES = ("message/delivery-status", "message/global-delivery-status")
 
@@ -115,6 +115,7 @@ def _entity(work: Splitting, content: bytes, start: int, end: int, default: str,
 def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, end: int, *, is_root: bool) -> int:
     """Read the header block at `start` into an entity; return where its body begins."""
     lines: list[bytes] = []
+    junk = _Junk(content, end)
     at = start
     while at < end:
         match = LINE.match(content, at, end)
@@ -128,7 +129,7 @@ def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, e
                 lines.append(line)
         elif HEADER.match(bare):
             lines.append(line)
-        elif not _is_junk(content, at, at + len(line), end, is_root=is_root):
+        elif not junk.holds(at, at + len(line), is_root=is_root):
             work.defect("A header block has no blank line at its end; the rest was read as the body.")
             break
         else:
@@ -138,14 +139,29 @@ def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, e
     return min(at, end)
 
 
-def _is_junk(content: bytes, line_start: int, next_line: int, end: int, *, is_root: bool) -> bool:
-    """Say whether a line that is no header stands among headers: a known header follows before the blank line."""
-    if content.startswith(b"--", line_start):
-        return False
-    block_end = BLOCK_END.search(content, next_line, min(end, next_line + 4000))
-    block = content[next_line : block_end.start() if block_end else next_line]
-    first = HEADER.match(block)
-    return first is not None and (is_root or first[1].lower() in KNOWN)
+class _Junk:
+    """Lines among headers that are no headers: a header for machines follows them before the next empty line."""
+
+    def __init__(self, content: bytes, end: int) -> None:
+        self._content = content
+        self._end = end
+        self._last_header = -1
+
+    def holds(self, line_start: int, next_line: int, *, is_root: bool) -> bool:
+        """Say whether the line at `line_start` is junk; else it is the first line of the body."""
+        if self._content.startswith(b"--", line_start):
+            return False
+        if self._last_header < 0:
+            self._last_header = self._find_last(next_line)
+        return self._last_header >= next_line or (is_root and HEADER.match(self._content, next_line) is not None)
+
+    def _find_last(self, start: int) -> int:
+        limit = min(self._end, start + JUNK_BLOCK)
+        block_end = BLOCK_END.search(self._content, start, limit)
+        last = 0
+        for match in TECHNICAL.finditer(self._content, max(0, start - 1), block_end.start() if block_end else limit):
+            last = match.start() + 1
+        return last
 
 
 def _set_headers(work: Splitting, entity: Entity, lines: list[bytes]) -> None:
@@ -191,24 +207,33 @@ def _split_multipart(work: Splitting, entity: Entity, content: bytes, start: int
 
 
 def _sections(content: bytes, start: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool]:
-    """Return where the parts between the delimiter lines begin and end, and whether the closing one was seen."""
+    """Return where the parts between the delimiter lines begin and end, and whether the last one was closed.
+
+    Parts may follow a closing delimiter: some programs use one boundary for two multiparts within each other.
+    """
     delimiter = b"--" + boundary.rstrip()
     found: list[tuple[int, int]] = []
     open_at: int | None = None
+    closed = False
     at = content.find(delimiter, start, end)
     while at >= 0 and len(found) <= MAX_PARTS:
         after = at + len(delimiter)
         match = DELIMITER_END.match(content, after, end) if _begins_line(content, at, start) else None
-        if match:
+        if match and not (match[1] and _names(content, open_at, content[at + 2 : match.end()])):
             if open_at is not None:
                 found.append((open_at, max(open_at, _before_line_end(content, at))))
-            if match[1]:
-                return found, True
-            open_at = after = match.end()
+            closed = bool(match[1])
+            after = match.end()
+            open_at = None if closed else after
         at = content.find(delimiter, after, end)
     if open_at is not None and len(found) <= MAX_PARTS:
         found.append((open_at, end))
-    return found, False
+    return found, closed
+
+
+def _names(content: bytes, open_at: int | None, line: bytes) -> bool:
+    """Say whether a part names a boundary that is the one around it and "--": then the line is no end."""
+    return open_at is not None and b"oundary=" in content[open_at : open_at + 500] and line.strip() in content[open_at : open_at + 500]
 
 
 def _begins_line(content: bytes, at: int, start: int) -> bool:
