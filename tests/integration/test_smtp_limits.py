@@ -131,9 +131,8 @@ def test_too_many_recipients_are_put_off(database: Database) -> None:
 
 def test_a_connection_too_many_is_told_to_come_back(database: Database) -> None:
     with running_smtp(database, Limits(max_connections=2)) as server:
-        with Dialogue(server.port), Dialogue(server.port):
-            with Dialogue(server.port) as third:
-                assert third.greeting.startswith("421 ")
+        with Dialogue(server.port), Dialogue(server.port), Dialogue(server.port) as third:
+            assert third.greeting.startswith("421 ")
         while server.sessions:
             pass
         with Dialogue(server.port) as later:

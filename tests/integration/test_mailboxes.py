@@ -1,0 +1,97 @@
+"""Mailboxes in the database: added once, connected later, their secrets unreadable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.database import Database
+from shared.mailboxes import (
+    MailboxError,
+    NewMailbox,
+    add_mailbox,
+    ensure_desk_mailbox,
+    find_mailbox,
+    list_mailboxes,
+    set_password,
+)
+from shared.models import Policy
+from shared.tokens import Tokens
+from tests.receiving import CONNECTED, DESK
+
+SALES = NewMailbox(
+    address="Sales@desk.example",
+    imap_url="imaps://sales@imap.example.org/Incoming",
+    password="correct horse",
+    policy="move:Done",
+    from_now=True,
+)
+
+
+def test_the_desks_own_mailbox_is_made_once(database: Database) -> None:
+    with database.transaction() as session:
+        first = ensure_desk_mailbox(session, DESK, "Desk", CONNECTED)
+        again = ensure_desk_mailbox(session, DESK.upper(), "Other", CONNECTED)
+        assert first.id == again.id
+        assert (again.address, again.name, again.plus) == (DESK, "Desk", True)
+
+
+def test_an_imap_mailbox_keeps_its_password_encrypted(database: Database, tokens: Tokens) -> None:
+    with database.transaction() as session:
+        add_mailbox(session, tokens, SALES, CONNECTED)
+    with database.reading() as session:
+        [box] = list_mailboxes(session)
+        assert box.imap_secret is not None
+        assert "correct horse" not in box.imap_secret
+        assert tokens.decrypt(box.imap_secret) == "correct horse"
+        assert (box.folder, box.policy, box.move_to) == ("Incoming", Policy.MOVE, "Done")
+        assert (box.from_now, box.connected_at, box.plus, box.poll_seconds) == (True, CONNECTED, False, 60)
+
+
+def test_an_address_is_a_mailbox_only_once_whatever_its_case(database: Database, tokens: Tokens) -> None:
+    with database.transaction() as session:
+        add_mailbox(session, tokens, SALES, CONNECTED)
+    with (
+        database.transaction() as session,
+        pytest.raises(MailboxError, match=r"There is a mailbox Sales@desk\.example"),
+    ):
+        add_mailbox(session, tokens, replace(SALES, address="sales@DESK.example"), CONNECTED)
+
+
+def test_the_desks_own_mailbox_can_be_connected_to_a_server(database: Database, tokens: Tokens) -> None:
+    with database.transaction() as session:
+        desk = ensure_desk_mailbox(session, DESK, "Desk", CONNECTED)
+        connected = add_mailbox(session, tokens, replace(SALES, address=DESK, plus=True), CONNECTED)
+        assert (connected.id, connected.name, connected.plus) == (desk.id, "Desk", True)
+        assert connected.imap_url == SALES.imap_url
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(SALES, address="no address"),
+        replace(SALES, password=None),
+        replace(SALES, password=""),
+        replace(SALES, poll_seconds=1),
+        replace(SALES, policy="move:Incoming"),
+        replace(SALES, imap_url="imap://"),
+    ],
+)
+def test_a_wrong_mailbox_is_refused_and_not_stored(database: Database, tokens: Tokens, wrong: NewMailbox) -> None:
+    with database.transaction() as session, pytest.raises(MailboxError):
+        add_mailbox(session, tokens, wrong, CONNECTED)
+    with database.reading() as session:
+        assert list_mailboxes(session) == []
+
+
+def test_another_password_is_tried_at_once(database: Database, tokens: Tokens) -> None:
+    with database.transaction() as session:
+        box = add_mailbox(session, tokens, SALES, CONNECTED)
+        box.last_poll_at, box.failures = CONNECTED, 5
+        set_password(box, tokens, "battery staple")
+        assert (tokens.decrypt(box.imap_secret or ""), box.last_poll_at, box.failures) == ("battery staple", None, 0)
+        found = find_mailbox(session, "SALES@desk.example")
+        assert found is box
+        with pytest.raises(MailboxError):
+            set_password(box, tokens, "")
