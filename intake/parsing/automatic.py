@@ -11,21 +11,23 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from intake.parsing import absence
 from intake.parsing import automatic_words as words
+from intake.parsing.dsn import walk
 from intake.parsing.headers import Headers
-from intake.parsing.mail_system import empty_path, is_answer, sender_words
+from intake.parsing.mail_system import empty_path, sender_words
+from intake.parsing.structure import Entity
 from intake.types import Kind
 
 LIST_MAIL = "mailing list"  # the reason of mail that only its list headers keep from being acknowledged
-MAX_TEXT = 3000  # characters of the text whose words count
-MAX_SUBJECT = 300
+MAX_CALENDAR = 4000  # bytes of a calendar part in which its METHOD is looked for
 
 CALENDAR_ANSWERS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
 MAX_CALENDAR_TEXT = 200  # characters: a longer text was written by somebody
 
 KEYWORD_ENDS = re.compile(r"[\s;(,]")
+METHOD_LINE = re.compile(rb"(?mi)^METHOD:([A-Z]{1,20})")
 CALENDAR_METHOD = re.compile(r"text/calendar.{0,200}method=\W?(\w{1,20})")
-SUBJECT_TAGS = re.compile(r"\s*\[[^\[\]]{1,60}\]\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,16 @@ def judge(
     return Verdict(kind=Kind.NORMAL, reason="nothing says that a program sent it", auto_response_allowed=True)
 
 
+def calendar_method(root: Entity) -> str | None:
+    """The METHOD of the first calendar part of a mail (RFC 5546 section 1.4), None where there is none."""
+    for place in walk(root):
+        if place.part.get_content_type() == "text/calendar" and not place.wrapped:
+            declared = place.part.headers().parameter("content-type", "method")
+            found = METHOD_LINE.search(place.part.source[:MAX_CALENDAR])
+            return declared or (found[1].decode("ascii") if found else None)
+    return None
+
+
 # ------------------------------------------------------------------ clues to a program
 
 
@@ -128,6 +140,12 @@ def suppresses_all(mail: Mail) -> str:
     return "X-Auto-Response-Suppress: All" if values & {*words.SUPPRESS_ALL} else ""
 
 
+def exchange_rule(mail: Mail) -> str:
+    """An answer by an inbox rule of Exchange. What a rule only redirects has the loop header alone."""
+    loop = "x-ms-exchange-inbox-rules-loop" in mail.headers.names()
+    return "an inbox rule of Exchange answered" if loop and suppresses_all(mail) else ""
+
+
 def suppressed(headers: Headers) -> Iterator[str]:
     """The values of X-Auto-Response-Suppress, in lower case."""
     for line in headers.all("X-Auto-Response-Suppress")[:20]:
@@ -148,9 +166,8 @@ def away(mail: Mail) -> str:
     subject = away_subject(mail)
     if not subject:
         return ""
-    plain = " ".join(mail.text[:MAX_TEXT].lower().split())
-    says_so = any(phrase in plain for phrases in words.TEXTS.values() for phrase in phrases)
-    return f"{subject}, and the text says so too" if says_so or mail.empty_path else ""
+    says_so = absence.in_text(mail.text) or mail.empty_path
+    return f"{subject}, and the text says so too" if says_so else ""
 
 
 def report(mail: Mail) -> str:
@@ -213,21 +230,8 @@ def silent_sender(mail: Mail) -> str:
 
 
 def away_subject(mail: Mail) -> str:
-    """A subject that begins as out-of-office answers do, and not as a person's answer to one."""
-    subject = " ".join(SUBJECT_TAGS.sub(" ", (mail.headers.first("Subject") or "")[:MAX_SUBJECT]).lower().split())
-    if is_answer(mail.headers):
-        return ""
-    for phrases in words.SUBJECTS.values():
-        for phrase in phrases:
-            if subject.startswith(phrase) and ends_phrase(subject[len(phrase) :]):
-                return f"the subject begins with “{phrase}”"
-    return ""
-
-
-def ends_phrase(rest: str) -> bool:
-    """Whether what follows a phrase leaves it a phrase of its own: “Vacation until …”, not “Vacation request”."""
-    following = rest.split(maxsplit=1)[0] if rest.strip() else ""
-    return following[:1] in words.AFTER_MARKS or (rest[:1].isspace() and following in words.AFTER_WORDS)
+    phrase = absence.in_subject(mail.headers)
+    return f"the subject begins with “{phrase}”" if phrase else ""
 
 
 def local_part(headers: Headers) -> str:
@@ -238,6 +242,7 @@ def local_part(headers: Headers) -> str:
 KINDS: tuple[tuple[Kind, Clue], ...] = (
     (Kind.AUTO_REPLY, auto_replied),
     (Kind.AUTO_REPLY, reply_header),
+    (Kind.AUTO_REPLY, exchange_rule),
     (Kind.AUTO_REPLY, vacation_mailer),
     (Kind.AUTO_REPLY, away),
     (Kind.AUTO_GENERATED, auto_submitted_otherwise),

@@ -22,7 +22,6 @@ REPLY_HEADERS: dict[str, tuple[str, ...]] = {
     "x-vacation": ("*",),
     "x-vacation-message": ("*",),
     "x-away": ("*",),
-    "x-ms-exchange-inbox-rules-loop": ("*",),
     "x-ms-exchange-generated-message-source": ("mailbox rules", "oof", "auto"),
     "x-kerio-autoreply": ("*",),
     "x-gmx-autoreply": ("*",),

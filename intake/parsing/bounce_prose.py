@@ -42,6 +42,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 ALONE = re.compile(r"^[\s*>•·-]*(?:mailto:)?[<\"'\[(]?([^\s<>\"'()\[\]]{3,300})[>\"'\])]?\s*[:.,;]?\s*$")
+FINAL = re.compile(r"(?<![\w.-])5(?:\d\d[ -]|\.\d{1,3}\.\d)")
 HEADING = re.compile(r"(?mi)^\s{0,8}subject:")
 OWN_OFFICES = ("postmaster", "mailer-daemon", "abuse", "hostmaster", "helpdesk", "support")
 
@@ -66,7 +67,7 @@ def read(root: Entity, subject: str, text: str, *, others: frozenset[str]) -> No
     status = enhanced(words_said) or enhanced("\n".join(lines))
     return Notice(
         recipients=recipients,
-        action=BounceAction.DELAYED if delayed and not failed else action(subject, lines, status),
+        action=BounceAction.DELAYED if delayed and not failed else action(subject, lines, status or words_said),
         status=status,
         diagnostic=words_said,
         known=bool(delayed or failed),
@@ -237,10 +238,10 @@ def one_line(parts: list[str]) -> str:
     return " ".join(" ".join(parts).split())[:MAX_DIAGNOSTIC]
 
 
-def action(subject: str, lines: list[str], status: str | None) -> BounceAction:
+def action(subject: str, lines: list[str], code: str) -> BounceAction:
     """Failed, unless the words say that it will be tried again or has arrived."""
     said = " ".join(" ".join([subject, *lines]).lower().split())
-    if any(phrase in said for phrase in words.DELAYS) and not (status or "").startswith("5"):
+    if any(phrase in said for phrase in words.DELAYS) and not FINAL.search(code):
         return BounceAction.DELAYED
     if any(phrase in said for phrase in words.ARRIVALS) and not any(phrase in said for phrase in words.NOT_ARRIVED):
         return BounceAction.DELIVERED

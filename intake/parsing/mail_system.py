@@ -12,11 +12,12 @@ from enum import IntEnum
 from intake.parsing import bounce_words as words
 from intake.parsing.headers import Headers
 
-ANSWER = re.compile(
-    r"\s*(?:re|aw|antw?|sv|vs|vb|vá|r|rif|ref|rép|res|resp|odp|ynt|atb|απ|отв|ответ|на|回复|回覆|答复|返信|답장"
-    r"|fwd?|wg|tr|rv|enc|i|pd|doorst|továbbítás|πρθ|ilt|пересл|转发|轉寄|転送|전달)\s*(?:\[\d{1,3}\])?\s*[:：]",
-    re.IGNORECASE,
+MARK = (
+    r"(?:re|aw|antw?|sv|vs|vb|vá|r|rif|ref|rép|res|resp|odp|ynt|atb|απ|отв|ответ|на|回复|回覆|答复|返信|답장"
+    r"|fwd?|wg|tr|rv|enc|i|pd|doorst|továbbítás|πρθ|ilt|пересл|转发|轉寄|転送|전달)\s{0,3}(?:\[\d{1,3}\])?\s{0,3}[:：]"
 )
+ANSWER = re.compile(rf"\s*{MARK}", re.IGNORECASE)
+MARKS = re.compile(rf"(?:\s*(?:{MARK}|\[[^\[\]]{{1,60}}\]))+\s*", re.IGNORECASE)
 MAX_SUBJECT = 500
 EMPTY_PATHS = frozenset({"", "<>", "<mailer-daemon>", "mailer-daemon"})
 
@@ -25,8 +26,8 @@ class Voice(IntEnum):
     """Ordered by how sure it is that no person wrote the mail."""
 
     PERSON = 0
-    MACHINE = 1  # some program, and its subject speaks of a failure
-    REPORTER = 2  # nobody answers for it, and its subject speaks of a failure
+    MACHINE = 1  # a program whose subject speaks of a failure, or a sender whom nobody can answer
+    REPORTER = 2  # a sender whom nobody can answer, and the subject speaks of a failure
     MAIL_SYSTEM = 3
 
 
@@ -35,9 +36,10 @@ def voice(headers: Headers, envelope_from: str | None) -> Voice:
     sender = sender_words(headers)
     if is_report(headers) or any(daemon in sender for daemon in words.DAEMONS + words.DAEMON_NAMES):
         return Voice.MAIL_SYSTEM
+    nobody = empty_path(headers, envelope_from) or not sender or any(office in sender for office in words.OFFICES)
     if not subject_fails(headers):
-        return Voice.PERSON
-    if empty_path(headers, envelope_from) or not sender or any(office in sender for office in words.OFFICES):
+        return Voice.MACHINE if nobody and not is_answer(headers) else Voice.PERSON
+    if nobody:
         return Voice.REPORTER
     machine = sends_itself(headers) or any(word in sender for word in words.MACHINE_WORDS)
     return Voice.MACHINE if machine and "in-reply-to" not in headers.names() else Voice.PERSON
@@ -79,6 +81,13 @@ def empty_path(headers: Headers, envelope_from: str | None) -> bool:
 def is_answer(headers: Headers) -> bool:
     """Whether the subject begins as a person's answer or forward does."""
     return ANSWER.match((headers.first("Subject") or "")[:MAX_SUBJECT]) is not None
+
+
+def bare_subject(headers: Headers) -> str:
+    """The subject in lower case, without the marks of answers and forwards and without list tags before it."""
+    subject = (headers.first("Subject") or "")[:MAX_SUBJECT]
+    marks = MARKS.match(subject)
+    return " ".join(subject[marks.end() if marks else 0 :].lower().split())
 
 
 def subject_fails(headers: Headers) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from intake.parsing import automatic
 from intake.parsing.headers import Headers
+from intake.parsing.structure import split
 from intake.types import Kind
 
 
@@ -41,7 +42,7 @@ REPLIES = (
     "X-Autoreply: yes",
     "X-Autorespond: Re: Hello",
     "X-Auto-Reply-From: ann@a.example",
-    "X-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
+    "X-MS-Exchange-Inbox-Rules-Loop: ann@a.example\nX-Auto-Response-Suppress: All",
     "X-Mailer: vacation 1.2",
     "X-FreeScout-Mail-Type: auto.reply",
 )
@@ -73,6 +74,7 @@ ORDINARY = (
     "Auto-Submitted: no",
     "Auto-Submitted:  No (a person wrote it)",
     "X-Autoreply: no",
+    "X-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
     "Precedence: first-class",
     "X-Auto-Response-Suppress: DR, NDR, RN, NRN",
     "Feedback-ID: 1.eu-west-1.abc:sending-service",
@@ -170,7 +172,9 @@ def test_an_out_of_office_subject_counts_when_the_text_says_the_same(subject: st
     ],
 )
 def test_people_who_write_about_absence_stay_people(subject: str):
-    verdict = judge("", subject=subject, text="I am out of the office, on vacation, im Urlaub.")
+    verdict = judge(
+        "In-Reply-To: <a@b.example>", subject=subject, text="I am out of the office, on vacation, im Urlaub."
+    )
     assert (verdict.kind, verdict.auto_response_allowed) == (Kind.NORMAL, True)
 
 
@@ -186,3 +190,11 @@ def test_a_calendar_answer_is_automatic_unless_somebody_wrote_with_it():
     assert judge("", calendar_method="REPLY", text="Ann has accepted.").kind is Kind.AUTO_GENERATED
     assert judge("", calendar_method="REPLY", text="Please come an hour later. " * 20).kind is Kind.NORMAL
     assert judge("", calendar_method="REQUEST").kind is Kind.NORMAL
+
+
+def test_the_method_of_a_calendar_part_is_found_in_its_header_and_in_its_lines():
+    top = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar"
+    part = top + "{}\n\nBEGIN:VCALENDAR\n{}\n--b--\n"
+    for content in (part.format("; method=REPLY", ""), part.format("", "METHOD:REPLY")):
+        assert automatic.calendar_method(split(content.encode())[0]) == "REPLY"
+    assert automatic.calendar_method(split(b"Subject: x\n\nMETHOD:REPLY\n")[0]) is None
