@@ -1,0 +1,135 @@
+"""What happens on the server to mail that is stored: only after the commit, and again when it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from imapclient import IMAPClient
+
+from intake.receiving.imap import poll
+from intake.receiving.imap_policy import apply_policy
+from shared.database import Database
+from shared.mailboxes import NewMailbox
+from shared.models import Mailbox, Policy
+from shared.tokens import Tokens
+from tests.dovecot import PASSWORD, USER, Dovecot, running_dovecot
+from tests.receiving import imap_mailbox, mailbox_of, polling, stored
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    with running_dovecot() as server:
+        with server.client() as client:
+            for number in range(5):
+                client.append("INBOX", b"Subject: %d\r\n\r\nText\r\n" % number)
+        yield server
+
+
+def mailbox_with(database: Database, tokens: Tokens, dovecot: Dovecot, policy: str) -> int:
+    new = NewMailbox(address=USER, imap_url=dovecot.url, password=PASSWORD, policy=policy)
+    return imap_mailbox(database, tokens, new)
+
+
+def set_policy(database: Database, mailbox: int, policy: Policy, move_to: str | None) -> None:
+    with database.transaction() as session:
+        box = session.get_one(Mailbox, mailbox)
+        box.policy, box.move_to = policy, move_to
+
+
+def test_keep_leaves_everything_as_it_is(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    poll(mailbox_with(database, tokens, dovecot, "keep"), polling(database, tokens))
+    assert dovecot.uids(criteria="UNSEEN") == [1, 2, 3, 4, 5]
+
+
+def test_seen_marks_what_is_stored(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    poll(mailbox_with(database, tokens, dovecot, "seen"), polling(database, tokens))
+    assert dovecot.uids(criteria="SEEN") == [1, 2, 3, 4, 5]
+
+
+def test_seen_does_not_fight_with_a_person_who_marks_a_mail_as_unread(
+    database: Database, tokens: Tokens, dovecot: Dovecot
+) -> None:
+    mailbox, desk = mailbox_with(database, tokens, dovecot, "seen"), polling(database, tokens)
+    poll(mailbox, desk)
+    with dovecot.client() as client:
+        client.select_folder("INBOX")
+        client.remove_flags([2], [b"\\Seen"])
+    poll(mailbox, desk)
+    assert dovecot.uids(criteria="UNSEEN") == [2]
+
+
+def test_move_moves_into_a_folder_that_is_made(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    poll(mailbox_with(database, tokens, dovecot, "move:Done.2026"), polling(database, tokens))
+    assert dovecot.uids() == []
+    assert len(dovecot.uids("Done.2026")) == 5
+    assert len(stored(database)) == 5
+
+
+def test_delete_deletes_what_is_stored_and_nothing_else(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    with dovecot.client() as client:
+        client.select_folder("INBOX")
+        client.create_folder("Other")
+    poll(mailbox_with(database, tokens, dovecot, "delete"), polling(database, tokens))
+    assert dovecot.uids() == []
+    assert len(stored(database)) == 5
+
+
+def test_a_policy_that_failed_is_applied_at_the_next_poll_and_mail_is_taken_meanwhile(
+    database: Database, tokens: Tokens, dovecot: Dovecot
+) -> None:
+    mailbox, desk = mailbox_with(database, tokens, dovecot, "move:Done"), polling(database, tokens)
+    set_policy(database, mailbox, Policy.MOVE, "broken..name")
+    failed = poll(mailbox, desk)
+    assert (failed.stored, failed.fault) == (5, None)
+    assert failed.note is not None
+    assert "“move” failed" in failed.note
+    box = mailbox_of(database, mailbox)
+    assert (box.last_ok_at, box.failures, box.last_error) == (None, 0, failed.note)
+    assert len(dovecot.uids()) == 5
+    set_policy(database, mailbox, Policy.MOVE, "Done")
+    again = poll(mailbox, desk)
+    assert (again.stored, again.note) == (0, None)
+    assert (dovecot.uids(), len(dovecot.uids("Done"))) == ([], 5)
+    assert mailbox_of(database, mailbox).last_ok_at is not None
+
+
+def test_another_policy_leaves_alone_what_was_kept_before(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    mailbox, desk = mailbox_with(database, tokens, dovecot, "keep"), polling(database, tokens)
+    poll(mailbox, desk)
+    set_policy(database, mailbox, Policy.DELETE, None)
+    with dovecot.client() as client:
+        client.append("INBOX", b"Subject: new\r\n\r\nText\r\n")
+    poll(mailbox, desk)
+    assert dovecot.uids() == [1, 2, 3, 4, 5]
+
+
+class OldServer(IMAPClient):  # type: ignore[misc]
+    """A client that believes its server knows neither MOVE nor UIDPLUS."""
+
+    def has_capability(self, capability: str) -> bool:
+        return capability not in {"MOVE", "UIDPLUS"} and bool(super().has_capability(capability))
+
+
+def test_an_old_server_copies_and_marks_and_a_repeat_copies_nothing_twice(dovecot: Dovecot) -> None:
+    with OldServer("127.0.0.1", dovecot.port, ssl=False, timeout=20) as client:
+        client.login(USER, PASSWORD)
+        client.select_folder("INBOX")
+        apply_policy(client, Policy.MOVE, "Done", [1, 2])
+        apply_policy(client, Policy.MOVE, "Done", [1, 2])
+        apply_policy(client, Policy.DELETE, None, [3])
+    assert len(dovecot.uids("Done")) == 2
+    assert dovecot.uids(criteria="UNDELETED") == [4, 5]
+
+
+def test_a_poll_that_died_before_the_policy_is_made_good(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+    mailbox, desk = mailbox_with(database, tokens, dovecot, "keep"), polling(database, tokens)
+    poll(mailbox, desk)
+    with database.transaction() as session:
+        box = session.get_one(Mailbox, mailbox)
+        box.policy, box.last_ok_at = Policy.DELETE, min(row.received_at for row in stored(database))
+        box.lease_by, box.lease_until = "dead", datetime(2026, 1, 1, tzinfo=UTC)
+    assert poll(mailbox, replace(desk, owner="next")).fault is None
+    assert dovecot.uids() == []
