@@ -92,6 +92,8 @@ def load_person(session_id: str) -> SignedIn | None:
 
 
 def _to_login() -> Response:
-    flash("Sign in first.", "error")
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("auth.login", next=target if target != "/" else None), 303)
+    """Ask to sign in; a page that was asked for is shown afterwards, a form that was sent is not sent again."""
+    if request.method == "GET":
+        return redirect(url_for("auth.login", next=request.full_path.rstrip("?")), 303)
+    flash("You are signed out. Sign in, then send it again.", "error")
+    return redirect(url_for("auth.login"), 303)

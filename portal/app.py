@@ -39,7 +39,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 FAULTS = {
@@ -156,6 +155,7 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if desk().settings.portal_base_url.startswith("https:"):
         response.headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR}")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response
