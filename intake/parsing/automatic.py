@@ -13,21 +13,21 @@ from dataclasses import dataclass
 
 from intake.parsing import absence
 from intake.parsing import automatic_words as words
-from intake.parsing.dsn import walk
+from intake.parsing.dsn import part_text, walk
 from intake.parsing.headers import Headers
 from intake.parsing.mail_system import empty_path, sender_words
 from intake.parsing.structure import Entity
 from intake.types import Kind
 
 LIST_MAIL = "mailing list"  # the reason of mail that only its list headers keep from being acknowledged
-MAX_CALENDAR = 4000  # bytes of a calendar part in which its METHOD is looked for
+MAX_CALENDAR = 16_000  # characters of a calendar part that are looked at
 
 CALENDAR_ANSWERS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
 MAX_CALENDAR_TEXT = 200  # characters: a longer text was written by somebody
 
 KEYWORD_ENDS = re.compile(r"[\s;(,]")
-METHOD_LINE = re.compile(rb"(?mi)^METHOD:([A-Z]{1,20})")
-CALENDAR_METHOD = re.compile(r"text/calendar.{0,200}method=\W?(\w{1,20})")
+METHOD_LINE = re.compile(r"(?mi)^METHOD:([A-Z]{1,20})")
+COMMENT_LINE = re.compile(r"(?mi)^COMMENT[:;]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def judge(
     content_type: str,
     calendar_method: str | None = None,
 ) -> Verdict:
-    """Say what kind of mail it is. The first clue of the tables below that sees something decides.
+    """Say what kind of mail it is. The first clue of the table below that sees something decides.
 
     `envelope_from` "" is the empty reverse path, None unknown (then Return-Path counts); `content_type` the mail's
     own; `calendar_method` the METHOD of a calendar part (RFC 5546 section 1.4), None where there is none.
@@ -73,24 +73,20 @@ def judge(
         content_type=(headers.first("Content-Type") or content_type).lower(),
         calendar_method=(calendar_method or "").upper(),
     )
-    for kind, clue in KINDS:
+    for kind, clue in CLUES:
         seen = clue(mail)
         if seen:
             return Verdict(kind=kind, reason=seen, auto_response_allowed=False)
-    for clue in QUIET:
-        seen = clue(mail)
-        if seen:
-            return Verdict(kind=Kind.NORMAL, reason=seen, auto_response_allowed=False)
     return Verdict(kind=Kind.NORMAL, reason="nothing says that a program sent it", auto_response_allowed=True)
 
 
 def calendar_method(root: Entity) -> str | None:
-    """The METHOD of the first calendar part of a mail (RFC 5546 section 1.4), None where there is none."""
+    """The METHOD of a mail's calendar part (RFC 5546 section 1.4); None without one, and where it holds a COMMENT."""
     for place in walk(root):
         if place.part.get_content_type() == "text/calendar" and not place.wrapped:
-            declared = place.part.headers().parameter("content-type", "method")
-            found = METHOD_LINE.search(place.part.source[:MAX_CALENDAR])
-            return declared or (found[1].decode("ascii") if found else None)
+            lines = part_text(place.part)[:MAX_CALENDAR]
+            found = METHOD_LINE.search(lines)
+            return found[1] if found and not COMMENT_LINE.search(lines) else None
     return None
 
 
@@ -177,9 +173,8 @@ def report(mail: Mail) -> str:
 
 def calendar_answer(mail: Mail) -> str:
     """An answer to an invitation in which nobody wrote anything."""
-    declared = CALENDAR_METHOD.search(mail.content_type)
-    method = mail.calendar_method or (declared[1].upper() if declared else "")
-    unwritten = len(mail.text.strip()) < MAX_CALENDAR_TEXT
+    method = mail.calendar_method
+    unwritten = len(mail.text.strip()) < MAX_CALENDAR_TEXT or any(mark in mail.text for mark in words.CALENDAR_TEXTS)
     return f"a calendar answer (METHOD:{method})" if method in CALENDAR_ANSWERS and unwritten else ""
 
 
@@ -224,7 +219,8 @@ def suppresses_some(mail: Mail) -> str:
 
 def silent_sender(mail: Mail) -> str:
     """An address that takes no answers, where no other one is given to answer to."""
-    sender = local_part(mail.headers)
+    people = mail.headers.people("From")
+    sender = people[0].address.rpartition("@")[0].lower() if people else ""
     silent = sender.startswith(words.SILENT_STARTS) or sender.endswith(words.SILENT_ENDS)
     return f"{sender}@ takes no answers" if silent and not mail.headers.people("Reply-To") else ""
 
@@ -234,12 +230,7 @@ def away_subject(mail: Mail) -> str:
     return f"the subject begins with “{phrase}”" if phrase else ""
 
 
-def local_part(headers: Headers) -> str:
-    people = headers.people("From")
-    return people[0].address.rpartition("@")[0].lower() if people else ""
-
-
-KINDS: tuple[tuple[Kind, Clue], ...] = (
+CLUES: tuple[tuple[Kind, Clue], ...] = (
     (Kind.AUTO_REPLY, auto_replied),
     (Kind.AUTO_REPLY, reply_header),
     (Kind.AUTO_REPLY, exchange_rule),
@@ -253,5 +244,9 @@ KINDS: tuple[tuple[Kind, Clue], ...] = (
     (Kind.AUTO_GENERATED, campaign),
     (Kind.AUTO_GENERATED, mail_daemon),
     (Kind.AUTO_GENERATED, nobody_sent_it),
+    (Kind.NORMAL, away_subject),
+    (Kind.NORMAL, suppresses_some),
+    (Kind.NORMAL, asks_for_quiet),
+    (Kind.NORMAL, silent_sender),
+    (Kind.NORMAL, list_mail),
 )
-QUIET: tuple[Clue, ...] = (away_subject, suppresses_some, asks_for_quiet, silent_sender, list_mail)

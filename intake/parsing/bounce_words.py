@@ -225,7 +225,7 @@ ORIGINAL_BEGINS: tuple[str, ...] = (
     "původní zpráva",
     "eredeti üzenet", "原始邮件", "原始郵件", "以下是原", "元のメッセージ", "원본 메시지",
 )
-HEADERS_BEGIN: tuple[str, ...] = ("return-path:", "received: ", "received:\t", "dkim-signature:")
+HEADERS_BEGIN: tuple[str, ...] = ("return-path:", "received:", "dkim-signature:")
 
 # Local parts and names that only machines have which move mail.
 DAEMONS: tuple[str, ...] = (
@@ -246,7 +246,7 @@ OFFICES: tuple[str, ...] = (
 MACHINE_WORDS: tuple[str, ...] = (
     "daemon", "admin", "system", "mail", "server", "smtp", "gateway", "delivery", "exchange", "notif", "noreply",
     "no-reply", "no_reply", "donotreply", "do-not-reply", "virus", "filter", "root", "robot", "auto", "security",
-    "scan", "mta", "return",
+    "scan", "mta", "return", "listserv", "lsmtp", "majordomo",
 )
 # Headers that only delivery reports have, and words that say so in a Received header.
 REPORT_HEADERS: frozenset[str] = frozenset(

@@ -80,7 +80,7 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
     report = reading.attempt(
         "delivery report", lambda: bounce.find(root, headers, body.text, envelope_from=reading.envelope_from), None
     )
-    verdict = _verdict(reading, headers, body.text, report)
+    verdict = _verdict(reading, root, body.text, report)
     forwarded = reading.attempt("forward", lambda: _forward(root, headers, subject, body, report), None)
     newly, folds = _reply(reading, body, forwarded, report)
     who = reading.attempt("sender", lambda: sender.find(headers, reading.envelope_from, reading.own_addresses), sender.NOBODY)
@@ -115,7 +115,7 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
 # ------------------------------------------------------------------ kind, forward, reply
 
 
-def _verdict(reading: Reading, headers: Headers, text: str, report: Bounce | None) -> automatic.Verdict:
+def _verdict(reading: Reading, root: Entity, text: str, report: Bounce | None) -> automatic.Verdict:
     if report is not None:
         reason = f"It is a delivery report: {report.action.value}."
         return automatic.Verdict(kind=Kind.BOUNCE, reason=reason, auto_response_allowed=False)
@@ -123,7 +123,11 @@ def _verdict(reading: Reading, headers: Headers, text: str, report: Bounce | Non
     return reading.attempt(
         "kind",
         lambda: automatic.judge(
-            headers, envelope_from=reading.envelope_from, text=text, content_type=headers.content_type() or "text/plain"
+            root.headers(),
+            envelope_from=reading.envelope_from,
+            text=text,
+            content_type=root.get_content_type(),
+            calendar_method=automatic.calendar_method(root),
         ),
         unread,
     )

@@ -192,9 +192,9 @@ def test_a_calendar_answer_is_automatic_unless_somebody_wrote_with_it():
     assert judge("", calendar_method="REQUEST").kind is Kind.NORMAL
 
 
-def test_the_method_of_a_calendar_part_is_found_in_its_header_and_in_its_lines():
-    top = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar"
-    part = top + "{}\n\nBEGIN:VCALENDAR\n{}\n--b--\n"
-    for content in (part.format("; method=REPLY", ""), part.format("", "METHOD:REPLY")):
-        assert automatic.calendar_method(split(content.encode())[0]) == "REPLY"
+def test_the_method_of_a_calendar_part_is_found_unless_somebody_wrote_a_comment():
+    top = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar; method=REPLY\n\n"
+    calendar = "BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\n{}END:VEVENT\nEND:VCALENDAR\n--b--\n"
+    assert automatic.calendar_method(split((top + calendar.format("")).encode())[0]) == "REPLY"
+    assert automatic.calendar_method(split((top + calendar.format("COMMENT:Later\n")).encode())[0]) is None
     assert automatic.calendar_method(split(b"Subject: x\n\nMETHOD:REPLY\n")[0]) is None
