@@ -21,13 +21,11 @@ from intake.types import Kind
 
 LIST_MAIL = "mailing list"  # the reason of mail that only its list headers keep from being acknowledged
 MAX_CALENDAR = 16_000  # characters of a calendar part that are looked at
-
 CALENDAR_ANSWERS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
-MAX_CALENDAR_TEXT = 200  # characters: a longer text was written by somebody
 
 KEYWORD_ENDS = re.compile(r"[\s;(,]")
 METHOD_LINE = re.compile(r"(?mi)^METHOD:([A-Z]{1,20})")
-COMMENT_LINE = re.compile(r"(?mi)^COMMENT[:;]")
+COMMENT_LINE = re.compile(r"(?mi)^COMMENT(?:;[^:\r\n]{0,200})?:(?:\\n|[ \t])*+[^\s\\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +170,9 @@ def report(mail: Mail) -> str:
 
 
 def calendar_answer(mail: Mail) -> str:
-    """An answer to an invitation in which nobody wrote anything."""
-    method = mail.calendar_method
-    unwritten = len(mail.text.strip()) < MAX_CALENDAR_TEXT or any(mark in mail.text for mark in words.CALENDAR_TEXTS)
-    return f"a calendar answer (METHOD:{method})" if method in CALENDAR_ANSWERS and unwritten else ""
+    """An answer to an invitation with which nobody wrote anything (`calendar_method`)."""
+    answers = mail.calendar_method in CALENDAR_ANSWERS
+    return f"a calendar answer (METHOD:{mail.calendar_method})" if answers else ""
 
 
 def nobody_sent_it(mail: Mail) -> str:

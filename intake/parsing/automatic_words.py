@@ -85,9 +85,6 @@ LIST_HEADERS: frozenset[str] = frozenset(
 # write "All".
 SUPPRESS_ALL: tuple[str, ...] = ("all", "-1")
 
-# In the text that calendars write under an answer; what a person adds there is in the calendar part too.
-CALENDAR_TEXTS: tuple[str, ...] = ("Google Calendar", "Google Kalender", "Google Agenda", "calendar.google.com")
-
 AUTO_REPLIED: tuple[str, ...] = ("auto-replied", "auto-reply", "autoreply", "auto_replied", "vacation")
 VACATION_MAILERS: tuple[str, ...] = (
     "vacation", "autorespond", "auto-respond", "autoreply", "auto-reply", "responder", "goldfish",

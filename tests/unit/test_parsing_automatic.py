@@ -186,15 +186,16 @@ def test_addresses_that_take_no_answers_get_none(sender: str):
     assert judge("Reply-To: mia@b.example", sender=sender).auto_response_allowed
 
 
-def test_a_calendar_answer_is_automatic_unless_somebody_wrote_with_it():
-    assert judge("", calendar_method="REPLY", text="Ann has accepted.").kind is Kind.AUTO_GENERATED
-    assert judge("", calendar_method="REPLY", text="Please come an hour later. " * 20).kind is Kind.NORMAL
+def test_a_calendar_answer_is_automatic_and_an_invitation_is_not():
+    assert judge("", calendar_method="REPLY").kind is Kind.AUTO_GENERATED
     assert judge("", calendar_method="REQUEST").kind is Kind.NORMAL
 
 
 def test_the_method_of_a_calendar_part_is_found_unless_somebody_wrote_a_comment():
     top = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar; method=REPLY\n\n"
     calendar = "BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\n{}END:VEVENT\nEND:VCALENDAR\n--b--\n"
-    assert automatic.calendar_method(split((top + calendar.format("")).encode())[0]) == "REPLY"
-    assert automatic.calendar_method(split((top + calendar.format("COMMENT:Later\n")).encode())[0]) is None
+    for line in ("", "COMMENT;LANGUAGE=de-DE:\\n\n", "COMMENT:\n"):
+        assert automatic.calendar_method(split((top + calendar.format(line)).encode())[0]) == "REPLY"
+    for line in ("COMMENT:Later\n", "COMMENT;LANGUAGE=de-DE:\\nSpäter\\n\n"):
+        assert automatic.calendar_method(split((top + calendar.format(line)).encode())[0]) is None
     assert automatic.calendar_method(split(b"Subject: x\n\nMETHOD:REPLY\n")[0]) is None
