@@ -30,14 +30,15 @@ ENCRYPTED = {
 class Content:
     """The readable whole of a mail. Line numbers count in `text.split("\\n")`.
 
-    `structure` are folds that the HTML's structure shows, where the text was made from it; `encoded` the lines of
-    uuencoded files; `appendix` is what an invitation says, to be put behind the text.
+    `structure` are folds that the HTML's structure shows, where the text was made from it (`drawn`); `encoded` the
+    lines of uuencoded files; `appendix` is what an invitation says, to be put behind the text.
     """
 
     text: str
     html: str | None
     attachments: tuple[Attachment, ...]
     structure: tuple[Fold, ...] = ()
+    drawn: bool = False
     encoded: tuple[Fold, ...] = ()
     appendix: str = ""
     defects: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ def read(root: Entity, *, broken: bool = False) -> Content:
         html=safe or None,
         attachments=found,
         structure=structure,
+        drawn=not opened.text.strip() and all(part.content_type == "text/html" for part in chosen.text),
         encoded=_encoded_lines(text) if files else (),
         appendix=_invitation(found, text),
         defects=tuple(dict.fromkeys(defect for defect in defects if defect)),

@@ -54,6 +54,14 @@ def is_reply_subject(subject: str) -> bool:
     return _first_prefix(subject) in REPLIES
 
 
+def without_prefix(subject: str) -> str:
+    """The subject behind its first prefix, where that says "forwarded"."""
+    if _first_prefix(subject) not in SUBJECTS:
+        return subject
+    head, mark, rest = subject.partition(":")
+    return (rest if mark else head.partition("：")[2]).strip()
+
+
 def _first_prefix(subject: str) -> str:
     """The first word with a colon; a ticket's tag in brackets before it does not count."""
     subject = clean(subject)[:MAX_SUBJECT]
@@ -68,6 +76,7 @@ class _Finder:
 
     def __init__(self, subject: str, lines: Sequence[str]) -> None:
         self.lines = lines
+        self.subject = subject
         self.forwarded = is_forward_subject(subject)
         self.answered = is_reply_subject(subject)
         self.nothing_above = True
@@ -145,7 +154,7 @@ class _Finder:
         return Forward(
             from_address=sender.address,
             from_name=sender.name,
-            subject="",
+            subject=without_prefix(self.subject),
             date=None,
             text=_plain(self.lines[at + taken :]),
         )

@@ -151,7 +151,8 @@ def _reply(
     if report is not None:
         return body.text, body.encoded
     whole = reply.Reply(text=body.text, folds=())
-    found = reading.attempt("reply", lambda: reply.split(body.text, structure=body.structure), whole)
+    drawn = body.structure if body.drawn or body.structure else None
+    found = reading.attempt("reply", lambda: reply.split(body.text, structure=drawn), whole)
     if not body.encoded:
         return found.text, found.folds
     folds = tuple(sorted((*found.folds, *body.encoded), key=lambda fold: fold.start))
