@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from intake.parsing import bounce_prose, dsn, mail_system
+from intake.parsing.bounce_notice import notice_lines
 from intake.parsing.bounce_values import address_of
 from intake.parsing.headers import Headers
 from intake.parsing.mail_system import Voice
@@ -88,7 +89,7 @@ def prose(root: Entity, headers: Headers, text: str) -> bounce_prose.Notice:
 
 def convincing(notice: bounce_prose.Notice, headers: Headers, text: str, voice: Voice) -> bool:
     """Whether prose is a report: the less is known of who speaks, the more the prose has to say."""
-    lines = [line for line in bounce_prose.notice_lines(text) if line.strip()]
+    lines = [line for line in notice_lines(text) if line.strip()]
     says_so = mail_system.fails("\n".join(lines))
     if voice is Voice.MAIL_SYSTEM:
         return notice.known or says_so or mail_system.subject_fails(headers) or bool(failed_header(headers))

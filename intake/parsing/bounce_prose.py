@@ -1,40 +1,25 @@
 """Reads delivery reports that were written for people: qmail, Exchange, Yahoo and the rest.
 
 What flufl.bounce knows comes first, on a small copy of the mail; general rules read the others. The caller has
-made sure that a mail system speaks. Never raises; looks at no more than MAX_NOTICE characters.
+made sure that a mail system speaks. Never raises; looks only at the notice (`bounce_notice.py`).
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import Message
-from email.utils import parseaddr
-
-from flufl.bounce import all_failures
 
 from intake.parsing import bounce_words as words
-from intake.parsing import transfer
+from intake.parsing.bounce_known import known_failures
+from intake.parsing.bounce_notice import notice_lines
 from intake.parsing.bounce_values import ADDRESS, ENHANCED, MAX_DIAGNOSTIC, REFUSAL, enhanced
-from intake.parsing.dsn import MAIL_TYPES, is_broken_multipart
 from intake.parsing.mail_system import fails
 from intake.parsing.structure import Entity
 from intake.types import BounceAction
 
-MAX_NOTICE = 24_000  # characters
-MAX_LINE = 300
-MAX_LINES = 600
-MAX_COPIED_PARTS = 20
-MAX_COPIED_DEPTH = 5
 BARE = 30  # characters beside the addresses: a shorter paragraph only names them
-NOBODY = "nobody@sender.invalid"
-KEPT_HEADERS = ("From", "To", "Subject", "X-Mailer", "Content-Description", "X-Failed-Recipients")
 
-logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs every detector that it tries
-
-RULE = re.compile(r"[-=*_#~>\s]*")
 NAMED = re.compile(
     r"^[\s*-]*(?:<([^<>\s]{3,300})>\s*(?::|\(|\.\.\.)"
     r"|(?:failed |intended |unknown )?(?:recipients?|rcpt to|addressee|user|empfänger|destinataire|destinatario)"
@@ -43,8 +28,12 @@ NAMED = re.compile(
 )
 ALONE = re.compile(r"^[\s*>•·-]*(?:mailto:)?[<\"'\[(]?([^\s<>\"'()\[\]]{3,300})[>\"'\])]?\s*[:.,;]?\s*$")
 FINAL = re.compile(r"(?<![\w.-])5(?:\d\d[ -]|\.\d{1,3}\.\d)")
+REASON = re.compile(
+    r"(?mi)^[\s*]{0,8}(?:technical details|(?:the )?(?:reason|cause|error)\b[^\n:]{0,40}:|because:|diagnos"
+    r"|grund\b|fehler\b|raison\b|motif\b|motivo\b|causa\b|reden\b|причина|powód\b|原因|理由)"
+)
 HEADING = re.compile(r"(?mi)^\s{0,8}subject:")
-OWN_OFFICES = ("postmaster", "mailer-daemon", "abuse", "hostmaster", "helpdesk", "support")
+OFFICES = ("postmaster", "mailer-daemon", "abuse", "hostmaster", "helpdesk", "support")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,110 +63,19 @@ def read(root: Entity, subject: str, text: str, *, others: frozenset[str]) -> No
     )
 
 
-# ------------------------------------------------------------------ the notice, without what it is about
-
-
-def notice_lines(text: str) -> list[str]:
-    """The lines that the mail system wrote: unquoted, above the mail that it returns."""
-    lines: list[str] = []
-    for line in bounded_lines(text):
-        if begins_original(line):
-            break
-        if not line.startswith(">"):
-            lines.append(line.rstrip())
-    return lines
-
-
-def bounded_lines(text: str) -> Iterator[str]:
-    """At most MAX_LINES lines of at most MAX_LINE characters: flufl.bounce's patterns need short ones."""
-    for line in text[:MAX_NOTICE].splitlines()[:MAX_LINES]:
-        yield line[:MAX_LINE]
-
-
-def begins_original(line: str) -> bool:
-    """Whether from this line on the returned mail is shown."""
-    lowered = line.lower()
-    if lowered.startswith(words.HEADERS_BEGIN):
-        return True
-    bare = RULE.sub("", lowered, count=1)
-    if not bare.startswith(words.ORIGINAL_BEGINS):
-        return False
-    ruled = lowered.strip()[:2] in {"--", "==", "**", "__", "##", "~~"}
-    return ruled or bare.rstrip().endswith((":", "--")) or "follow" in bare
-
-
-# ------------------------------------------------------------------ what flufl.bounce knows
-
-
-def known_failures(root: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The delayed and the failed recipients that flufl.bounce finds; both empty where it does not know the form."""
-    try:
-        copy = small_copy(root, 0)
-        if not parseaddr(copy["From"] or "")[1]:
-            del copy["From"]
-            copy["From"] = NOBODY  # one detector raises without a sender
-        delayed, failed = all_failures(copy)
-    except (ValueError, TypeError, LookupError, AttributeError):  # its detectors trip over malformed mail
-        return (), ()
-    return tuple(valid(delayed)), tuple(valid(failed))
-
-
-def valid(addresses: Iterable[bytes]) -> Iterator[str]:
-    """The well-formed ones, sorted."""
-    for address in sorted(addresses):
-        match = ADDRESS.search(address.decode("ascii", "replace").strip())
-        if match:
-            yield match[0].rstrip(".")
-
-
-def small_copy(part: Entity, depth: int) -> Message:
-    """A copy that has only notices in it: few headers, short decoded text, attached mails as empty parts."""
-    copy = Message()
-    for name in KEPT_HEADERS:
-        value = part.headers().first(name)
-        if value is not None:
-            copy[name] = value[:2000]
-    copy["Content-Type"] = part.get_content_type()
-    payload = part.get_payload()
-    if part.get_content_type() in MAIL_TYPES or depth > MAX_COPIED_DEPTH:
-        copy.set_payload("")
-    elif isinstance(payload, list):
-        parts = [child for child in payload[:MAX_COPIED_PARTS] if isinstance(child, Entity)]
-        copy.set_payload([small_copy(child, depth + 1) for child in parts])
-    else:
-        copy.set_payload(small_text(part))
-    return copy
-
-
-def small_text(part: Entity) -> str:
-    """The beginning of a text part, to the line with which the returned mail begins, as ASCII."""
-    if part.get_content_maintype() != "text" and not is_broken_multipart(part):
-        return ""
-    content, _ = transfer.decode(part.source, part.headers().first("Content-Transfer-Encoding"))
-    lines: list[str] = []
-    for line in bounded_lines(content[:MAX_NOTICE].decode("ascii", "replace").replace("\ufffd", "?")):
-        lines.append(line)
-        if begins_original(line):
-            break
-    return "\n".join(lines) + "\n"
-
-
-# ------------------------------------------------------------------ general rules
-
-
 def named_recipients(lines: list[str], others: frozenset[str]) -> tuple[str, ...]:
     """The failed addresses: those named as such, else alone on a line, else beside a phrase, else any."""
-    for rule in (by_name, by_line, by_phrase, anywhere):
-        found = dict.fromkeys(address for line in lines for address in rule(line) if wanted(address, others))
+    for rule, sure in ((by_name, True), (by_line, True), (by_phrase, False), (anywhere, False)):
+        found = dict.fromkeys(address for line in lines for address in rule(line) if wanted(address, others, sure=sure))
         if found:
             return tuple(found)
     return ()
 
 
-def wanted(address: str, others: frozenset[str]) -> bool:
-    """Whether an address can be that of a recipient: not the reporter's and not the report's own recipient's."""
+def wanted(address: str, others: frozenset[str], *, sure: bool) -> bool:
+    """Whether an address can be a failed one: nobody of the report's header, nor an office to turn to, unless `sure`."""
     lowered = address.lower()
-    return lowered not in others and lowered.partition("@")[0] not in OWN_OFFICES
+    return lowered not in others and (sure or lowered.partition("@")[0] not in OFFICES)
 
 
 def by_name(line: str) -> Iterator[str]:
@@ -211,16 +109,24 @@ def diagnostic(lines: list[str], recipients: tuple[str, ...]) -> str:
     if start is not None:
         return one_line(paragraphs(lines[start:])[:1])
     told = paragraphs(lines)
+    reason = next((n for n, said in enumerate(told) if REASON.search(said)), None)
+    if reason is not None:
+        return one_line(told[reason : reason + 2] if told[reason].rstrip().endswith(":") else told[reason : reason + 1])
+    return one_line(said_of(recipients, told))
+
+
+def said_of(recipients: tuple[str, ...], told: list[str]) -> list[str]:
+    """The paragraphs about the recipients: where one only names them, with what announces or follows it."""
     about = (
         n for n, said in enumerate(told) if any(name in said for name in recipients[:20]) and not HEADING.search(said)
     )
     at = next(about, None)
     if at is None:
-        return one_line([said for said in told if fails(said)][:1])
+        return [said for said in told if fails(said)][:1]
     if len(told[at]) - sum(map(len, recipients)) >= BARE:
-        return one_line(told[at : at + 1])
+        return told[at : at + 1]
     announced = at > 0 and told[at - 1].rstrip().endswith(":")
-    return one_line(told[at - 1 : at + 1] if announced else told[at : at + 2])
+    return told[at - 1 : at + 1] if announced else told[at : at + 2]
 
 
 def coded(lines: list[str]) -> bool:

@@ -227,6 +227,11 @@ def test_addresses_of_the_returned_mail_and_of_the_reporter_are_not_recipients()
     assert found.recipients == ("ann@a.example",)
 
 
+def test_a_failed_recipient_may_be_an_office():
+    text = "It failed, help is at abuse@isp.example or helpdesk@isp.example.\n\n<support@shop.example>: 550 5.1.1 unknown\n"
+    assert known(prose(text, sender="MAILER-DAEMON@isp.example")).recipients == ("support@shop.example",)
+
+
 def test_exims_header_names_the_recipients():
     found = known(prose("It failed.", more="X-Failed-Recipients: ann@a.example,\n <bob@a.example>\n"))
     assert found.recipients == ("ann@a.example", "bob@a.example")
