@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -12,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imapclient import IMAPClient
 
-USER, PASSWORD = "support@desk.example", "correct horse"
+PASSWORD = "correct-horse"
+NUMBERS = itertools.count(1)
 CONFIG = """
 base_dir = {home}/run
 state_dir = {home}/state
@@ -36,8 +38,8 @@ first_valid_uid = 1
 mail_fsync = never
 mail_max_userip_connections = 50
 passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {home}/users
+  driver = static
+  args = password={password}
 }}
 userdb {{
   driver = static
@@ -67,22 +69,27 @@ TLS = "yes\nssl_cert = <{home}/cert.pem\nssl_key = <{home}/key.pem"
 
 @dataclass(frozen=True, kw_only=True)
 class Dovecot:
-    """A running server with one account. `tls_port` is 0 where no certificate was given."""
+    """An account on a running server. `tls_port` is 0 where no certificate was given."""
 
     port: int
     tls_port: int
     home: Path
+    user: str = "support@desk.example"
+
+    def fresh(self) -> Dovecot:
+        """Another account on the same server, still empty; any name with the password is one."""
+        return replace(self, user=f"user-{next(NUMBERS)}@desk.example")
 
     @property
     def url(self) -> str:
-        return f"imap://{USER.replace('@', '%40')}@127.0.0.1:{self.port}/"
+        return f"imap://{self.user.replace('@', '%40')}@127.0.0.1:{self.port}/"
 
     @contextmanager
     def client(self) -> Iterator[IMAPClient]:
         """A second client, as a person would use: logged in, no folder selected."""
         with IMAPClient("127.0.0.1", self.port, ssl=False, timeout=20) as client:
             client.normalise_times = False
-            client.login(USER, PASSWORD)
+            client.login(self.user, PASSWORD)
             yield client
 
     def uids(self, folder: str = "INBOX", criteria: str = "ALL") -> list[int]:
@@ -92,7 +99,7 @@ class Dovecot:
 
     def replace_uidvalidity(self, folder: str = "INBOX") -> None:
         """Do what a restored or moved mail store does: the same mails under a new UIDVALIDITY."""
-        box = self.home / "mail" / USER / ("" if folder == "INBOX" else f".{folder}")
+        box = self.home / "mail" / self.user / ("" if folder == "INBOX" else f".{folder}")
         for name in ("dovecot-uidlist", "dovecot.index", "dovecot.index.log", "dovecot.index.cache"):
             (box / name).unlink(missing_ok=True)
 
@@ -127,16 +134,14 @@ def _configure(server: Dovecot, certificate: tuple[Path, Path] | None) -> None:
     home.chmod(0o755)
     names = _names()
     (home / "mail").mkdir()
-    (home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
     if certificate:
         shutil.copy(certificate[0], home / "cert.pem")
         shutil.copy(certificate[1], home / "key.pem")
     ssl = TLS.format(home=home) if certificate else "no"
-    text = CONFIG.format(home=home, port=server.port, tls_port=server.tls_port, ssl=ssl, **names)
+    text = CONFIG.format(home=home, port=server.port, tls_port=server.tls_port, ssl=ssl, password=PASSWORD, **names)
     (home / "dovecot.conf").write_text(text)
     if os.geteuid() == 0:
-        for name in ("mail", "users"):
-            shutil.chown(home / name, names["mail"])
+        shutil.chown(home / "mail", names["mail"])
 
 
 def _names() -> dict[str, str]:

@@ -13,20 +13,25 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.models import FolderCursor
 from shared.tokens import Tokens
-from tests.dovecot import PASSWORD, USER, Dovecot, running_dovecot
-from tests.receiving import CONNECTED, content_of, imap_mailbox, mailbox_of, polling, stored
+from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.receiving import CONNECTED, DESK, content_of, imap_mailbox, mailbox_of, polling, stored
 
 BEFORE, AFTER = CONNECTED - timedelta(days=400), CONNECTED + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    with running_dovecot() as running:
+        yield running
+
+
 @pytest.fixture
-def dovecot() -> Iterator[Dovecot]:
-    with running_dovecot() as server:
-        yield server
+def dovecot(server: Dovecot) -> Dovecot:
+    return server.fresh()
 
 
 def new_mailbox(dovecot: Dovecot) -> NewMailbox:
-    return NewMailbox(address=USER, imap_url=dovecot.url, password=PASSWORD)
+    return NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD)
 
 
 def put(dovecot: Dovecot, numbers: range, at: datetime = AFTER, padding: int = 0) -> None:

@@ -15,21 +15,27 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.models import Mailbox, Policy
 from shared.tokens import Tokens
-from tests.dovecot import PASSWORD, USER, Dovecot, running_dovecot
-from tests.receiving import imap_mailbox, mailbox_of, polling, stored
+from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.receiving import DESK, imap_mailbox, mailbox_of, polling, stored
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    with running_dovecot() as running:
+        yield running
 
 
 @pytest.fixture
-def dovecot() -> Iterator[Dovecot]:
-    with running_dovecot() as server:
-        with server.client() as client:
-            for number in range(5):
-                client.append("INBOX", b"Subject: %d\r\n\r\nText\r\n" % number)
-        yield server
+def dovecot(server: Dovecot) -> Dovecot:
+    account = server.fresh()
+    with account.client() as client:
+        for number in range(5):
+            client.append("INBOX", b"Subject: %d\r\n\r\nText\r\n" % number)
+    return account
 
 
 def mailbox_with(database: Database, tokens: Tokens, dovecot: Dovecot, policy: str) -> int:
-    new = NewMailbox(address=USER, imap_url=dovecot.url, password=PASSWORD, policy=policy)
+    new = NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD, policy=policy)
     return imap_mailbox(database, tokens, new)
 
 
@@ -115,7 +121,7 @@ class OldServer(IMAPClient):  # type: ignore[misc]
 
 def test_an_old_server_copies_and_marks_and_a_repeat_copies_nothing_twice(dovecot: Dovecot) -> None:
     with OldServer("127.0.0.1", dovecot.port, ssl=False, timeout=20) as client:
-        client.login(USER, PASSWORD)
+        client.login(dovecot.user, PASSWORD)
         client.select_folder("INBOX")
         apply_policy(client, Policy.MOVE, "Done", [1, 2])
         apply_policy(client, Policy.MOVE, "Done", [1, 2])
