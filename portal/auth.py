@@ -13,10 +13,10 @@ from portal.desk import desk, now
 from portal.forms import ForgottenForm, LoginForm, ResetForm, blame
 from portal.mailing import check_client, mail_link, opened_link, said_sent
 from portal.throttle import allow, forgive
-from shared import accounts
-from shared.accounts import LinkError
+from shared import accounts, registrations
 from shared.credentials import AccountError, hash_password, is_password
 from shared.models import RegistrationPurpose, User
+from shared.registrations import LinkError
 
 blueprint = Blueprint("auth", __name__)
 
@@ -71,7 +71,7 @@ def _next() -> str:
 def _may_try(login: str) -> bool:
     """Count one try under the account and the client, before anything is looked at."""
     client = request.remote_addr or ""
-    account = login.casefold()
+    account = accounts.login_key(login)
     with desk().database.transaction() as db:
         counted = (
             allow(db, "client", client, now()),
@@ -98,8 +98,9 @@ def _nobody(rounds: int) -> str:
 
 def _note_login(user: User, login: str) -> None:
     with desk().database.transaction() as db:
-        forgive(db, "account", f"{request.remote_addr or ''} {login.casefold()}", now())
-        forgive(db, "everywhere", login.casefold(), now())
+        account = accounts.login_key(login)
+        forgive(db, "account", f"{request.remote_addr or ''} {account}", now())
+        forgive(db, "everywhere", account, now())
         db.get_one(User, user.id).last_login_at = now()
 
 
@@ -112,7 +113,7 @@ def forgotten() -> Answer:
     check_client()
     try:
         with desk().database.transaction() as db:
-            registration = accounts.ask_reset(db, form.email.data, now=now())
+            registration = registrations.ask_reset(db, form.email.data, now=now())
             mail_link(db, registration)
     except AccountError as error:
         blame(form, error)
@@ -132,7 +133,7 @@ def reset(token: str) -> Answer:
             )
         password_hash = hash_password(form.password.data, desk().settings.password_rounds)
         with desk().database.transaction() as db:
-            user = accounts.reset_password(db, registration, password_hash, now=now())
+            user = registrations.reset_password(db, registration, password_hash, now=now())
     except LinkError as error:
         return render_template("auth/link.html", sentence=str(error)), 410
     sign_in(user, stay=False)

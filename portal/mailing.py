@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from flask import abort, redirect, request, session, url_for
+from shared.outbox import queue_account_mail
+from shared.people import user_of_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from portal.desk import desk, now
 from portal.throttle import allow
-from shared import accounts
+from shared import registrations
 from shared.addresses import address_key
 from shared.models import Mailbox, Registration, RegistrationPurpose
-from shared.outbox import queue_account_mail
-from shared.people import user_of_address
 
 
 def check_client() -> None:
@@ -66,4 +66,4 @@ def said_sent(email: str) -> Response:
 def opened_link(token: str, purpose: RegistrationPurpose) -> Registration:
     """What a mailed link is for; raises LinkError where we did not sign it, or it is used up or too old."""
     with desk().database.reading() as db:
-        return accounts.open_link(db, desk().tokens, token, purpose, now=now())
+        return registrations.open_link(db, desk().tokens, token, purpose, now=now())

@@ -12,10 +12,11 @@ from portal.desk import desk, now
 from portal.forms import CodeForm, ConfirmForm, RegisterForm, blame
 from portal.mailing import check_client, mail_link, opened_link, said_sent
 from portal.throttle import allow, forgive
-from shared import accounts
-from shared.accounts import Details, LinkError
+from shared import accounts, registrations
+from shared.accounts import Details
 from shared.credentials import AccountError, UsernameTakenError, hash_password, is_password
 from shared.models import Registration, RegistrationPurpose, Role, User
+from shared.registrations import LinkError
 
 blueprint = Blueprint("registering", __name__)
 
@@ -60,7 +61,7 @@ def _register(form: RegisterForm, role: Role) -> Registration | None:
     )
     try:
         with desk().database.transaction() as db:
-            registration = accounts.register(db, details, now=now())
+            registration = registrations.register(db, details, now=now())
             if role is not Role.ADMIN:
                 mail_link(db, registration)
     except AccountError as error:
@@ -156,7 +157,7 @@ def _confirm(form: ConfirmForm, registration: Registration) -> User | None:
     chosen = form.username.data if form.username.raw_data else registration.username
     try:
         with desk().database.transaction() as db:
-            return accounts.confirm(db, registration, username=chosen, now=now())
+            return registrations.confirm(db, registration, username=chosen, now=now())
     except AccountError as error:
         if isinstance(error, LinkError):
             raise

@@ -58,6 +58,13 @@ def test_after_five_wrong_passwords_the_right_one_has_to_wait_five_minutes(
     portal.sign_in(admin)
 
 
+def test_other_spellings_of_a_username_are_no_further_tries(portal: Visitor, admin: User) -> None:
+    spellings = ["jonas", "JONAS", "jonaſ", "ｊｏｎａｓ", " Jonas"]
+    for login in spellings:
+        portal.submit("/login", {"login": login, "password": "not the password"})
+    assert portal.submit("/login", {"login": "jonas", "password": PASSWORD}).status_code == 429
+
+
 def test_a_right_password_forgives_the_wrong_ones_before_it(portal: Visitor, admin: User) -> None:
     for _ in range(3):
         for _ in range(3):

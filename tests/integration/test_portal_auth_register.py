@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from shared.people import find_or_create, user_of_address
 from sqlalchemy import select
 
-from shared import accounts
+from shared import accounts, registrations
 from shared.config import Settings
 from shared.credentials import UsernameTakenError, hash_password
 from shared.database import Database
 from shared.models import Delivery, DeliveryCause, Registration, RegistrationPurpose, Role, User
-from shared.people import find_or_create, user_of_address
 from shared.tokens import Tokens
 from tests.visitors import CODE, PASSWORD, Clock, Visitor
 
@@ -44,7 +44,7 @@ def link(database: Database, tokens: Tokens) -> Link:
         with database.reading() as session:
             row = session.scalars(select(Registration).order_by(Registration.id.desc()).limit(1)).one()
         page = "confirm" if row.purpose is RegistrationPurpose.REGISTER else "reset"
-        return f"/{page}/{accounts.link_token(tokens, row)}"
+        return f"/{page}/{registrations.link_token(tokens, row)}"
 
     return made
 
@@ -330,20 +330,20 @@ def test_a_reset_for_an_unknown_address_answers_the_same_and_mails_nothing(porta
 def test_old_registrations_are_forgotten(database: Database, clock: Clock) -> None:
     details = accounts.Details(email="noor@mail.example", password_hash=hash_password(PASSWORD, 1))
     with database.transaction() as session:
-        old = accounts.register(session, details, now=clock())
-        accounts.register(session, details, now=clock() + timedelta(days=40))
+        old = registrations.register(session, details, now=clock())
+        registrations.register(session, details, now=clock() + timedelta(days=40))
         assert session.get(Registration, old.id) is None
 
 
 def test_a_confirmed_registration_makes_one_user_however_often_it_is_tried(database: Database, clock: Clock) -> None:
     details = accounts.Details(email="noor@mail.example", name="Noor", password_hash=hash_password(PASSWORD, 1))
     with database.transaction() as session:
-        first = accounts.register(session, details, now=clock())
-        second = accounts.register(session, details, now=clock())
-        user = accounts.confirm(session, first, username=None, now=clock())
+        first = registrations.register(session, details, now=clock())
+        second = registrations.register(session, details, now=clock())
+        user = registrations.confirm(session, first, username=None, now=clock())
         for again in (first, second):
-            with pytest.raises(accounts.LinkError):
-                accounts.confirm(session, again, username=None, now=clock())
+            with pytest.raises(registrations.LinkError):
+                registrations.confirm(session, again, username=None, now=clock())
         found = user_of_address(session, "noor@mail.example")
         assert found is not None
         assert found.id == user.id
