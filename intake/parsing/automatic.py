@@ -156,12 +156,11 @@ def vacation_mailer(mail: Mail) -> str:
 
 
 def away(mail: Mail) -> str:
-    """An out-of-office subject and a text that says the same."""
+    """An out-of-office subject, and a text or a header that bears it out."""
     subject = away_subject(mail)
-    if not subject:
-        return ""
-    says_so = absence.in_text(mail.text) or mail.empty_path
-    return f"{subject}, and the text says so too" if says_so else ""
+    if subject and absence.in_text(mail.text):
+        return f"{subject}, and the text says so too"
+    return subject if mail.empty_path or auto_submitted(mail) or suppresses_all(mail) else ""
 
 
 def report(mail: Mail) -> str:

@@ -73,7 +73,7 @@ def named_recipients(lines: list[str], others: frozenset[str]) -> tuple[str, ...
 
 
 def wanted(address: str, others: frozenset[str], *, sure: bool) -> bool:
-    """Whether an address can be a failed one: nobody of the report's header, nor an office to turn to, unless `sure`."""
+    """Whether an address can be a failed one: nobody of the report's header, and no office to turn to unless `sure`."""
     lowered = address.lower()
     return lowered not in others and (sure or lowered.partition("@")[0] not in OFFICES)
 

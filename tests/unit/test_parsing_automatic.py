@@ -160,6 +160,12 @@ def test_an_out_of_office_subject_counts_when_the_text_says_the_same(subject: st
     assert (alone.kind, alone.auto_response_allowed) == (Kind.NORMAL, False)
 
 
+def test_an_out_of_office_subject_on_generated_mail_makes_it_a_reply():
+    assert (
+        judge("Auto-Submitted: auto-generated", subject="Automatic reply: Hello", text="12345").kind is Kind.AUTO_REPLY
+    )
+
+
 @pytest.mark.parametrize(
     "subject",
     [

@@ -228,7 +228,7 @@ def test_addresses_of_the_returned_mail_and_of_the_reporter_are_not_recipients()
 
 
 def test_a_failed_recipient_may_be_an_office():
-    text = "It failed, help is at abuse@isp.example or helpdesk@isp.example.\n\n<support@shop.example>: 550 5.1.1 unknown\n"
+    text = "It failed. Ask abuse@isp.example or helpdesk@isp.example.\n\n<support@shop.example>: 550 no such user\n"
     assert known(prose(text, sender="MAILER-DAEMON@isp.example")).recipients == ("support@shop.example",)
 
 
