@@ -14,13 +14,16 @@ from intake.types import Person
 from intake.parsing import encoded_words
 from intake.parsing.limits import MAX_PEOPLE
 
-# Text that means nothing by itself; a quoted string; a comment's brackets; a special; white space.
-TOKEN = re.compile(r'[^\s"(),:;<>\\\[\]]+|"(?:[^"\\]|\\.)*"|\[[^\[\]\s]*\]|\s+|.', re.DOTALL)
+# Text that means nothing by itself; a quoted string; a domain literal; white space; a quoted pair; a special. Where
+# the end of a quoted string is missing, what follows is read in the same pairs, so that no quote is looked at twice.
+TOKEN = re.compile(r'[^\s"(),:;<>\\\[\]]+|"(?:[^"\\]|\\.)*"|\[[^\[\]\s"\\]*\]|\s+|\\.|.', re.DOTALL)
 LOCAL = r"""[^\s"(),:;<>@\\\[\]\x00-\x20\x7f]+"""
 CLEAN = re.compile(
     rf"""(?:{LOCAL}|"(?:[^"\\\r\n]|\\[^\r\n])+")@(?:[^\s"(),:;<>@\\\[\]!#$%&*/=?^`{{|}}~\x00-\x20\x7f]+|\[[0-9A-Fa-f:.IPv]+\])"""
 )
 QUOTES = "\"'\u2018\u2019\u201c\u201d"
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)', re.DOTALL)
+QUOTED_PAIR = re.compile(r"\\(.)")
 MAILTO = re.compile(r"(?i)^mailto:")
 NOT_TEXT = re.compile(r'[\s"\'`,;:<>()]+')
 
@@ -82,7 +85,7 @@ def _entries(value: str) -> Iterator[_Entry]:
         elif token == "<" and not _is_addressed(entry):
             entry.angle = _angle(reader)
         else:
-            entry.stray = entry.stray or token in ")\\"
+            entry.stray = entry.stray or token == ")" or token.startswith("\\")
             entry.words.append(token)
     yield entry
 
@@ -100,8 +103,8 @@ def _comment(reader: Iterator[str]) -> str:
     """Read on to the end of a comment; comments nest (RFC 5322 section 3.2.2)."""
     depth, inside = 1, []
     for token in reader:
-        if token == "\\":
-            inside.append(next(reader, ""))
+        if len(token) == 2 and token.startswith("\\"):
+            inside.append(token[1])
             continue
         depth += (token == "(") - (token == ")")
         if depth == 0:
@@ -167,9 +170,13 @@ def _address(text: str) -> str | None:
     return plain if is_clean(plain) else None
 
 
+def _unquoted(match: re.Match[str]) -> str:
+    return QUOTED_PAIR.sub(r"\1", match[1]) if match[1] is not None else match[2]
+
+
 def _name(text: str) -> str:
     """Return a display name as a person reads it: without its quotes, encoded words decoded, one line."""
-    plain = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda match: re.sub(r"\\(.)", r"\1", match[1]), text)
+    plain = QUOTED.sub(_unquoted, text)
     name = " ".join(encoded_words.decode(plain).split())
     if len(name) > 1 and name[0] in QUOTES and name[-1] in QUOTES:
         name = name[1:-1].strip()

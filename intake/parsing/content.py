@@ -5,19 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from intake.types import Attachment, Fold, FoldKind
-from intake.parsing import attachments, body, calendar, charset, html, transfer
+from intake.parsing import attachments, body, calendar, charset, html, htmltext, transfer
 from intake.parsing.body import Part
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_HTML, MAX_TEXT
 from intake.parsing.structure import Entity
+from intake.types import Attachment, Fold, FoldKind
 
-try:
-    from intake.parsing import htmltext
-except ImportError:
-    from types import SimpleNamespace as S
-    from selectolax.lexbor import LexborHTMLParser
-    htmltext = S(render=lambda h: S(text=LexborHTMLParser(h).body.text(separator="\n") if h.strip() else "", folds=()))
 WORD = re.compile(r"\w{2}")
 ENCRYPTED = {
     "application/pgp-encrypted": "The mail is encrypted with PGP; what it says is in the attachment.",

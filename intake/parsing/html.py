@@ -61,7 +61,7 @@ WITHOUT_SCHEME = re.compile(r"(?i)^(?:www\.|//)[a-z0-9-]")
 OWN_IMAGE = re.compile(r"(?i)^cid:[^\s]{1,500}$")
 DRAWN_IMAGE = re.compile(r"(?i)^data:image/(?:png|jpe?g|gif);base64,[A-Za-z0-9+/=\s]+$")
 REMOTE_IMAGE = re.compile(r"(?i)^(?:https?:)?//")
-DANGEROUS_STYLE = re.compile(r"(?i)\(|script|\\")
+DANGEROUS_STYLE = re.compile(r"(?i)url\s*\(|image|expression|script|\\")
 BY_ITSELF = r"(?!(?:p|li|td|tr|th|dd|dt|tbody|thead|tfoot|option|area|base|br|col|embed|hr|img|input|link|meta|param|wbr)\b)"
 STYLE = r"(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b"
 OPENING = re.compile(rf"(?i)<{BY_ITSELF}[a-z]")

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from intake.types import Bounce, Fold, Forward, Kind, ParsedMessage
-from intake.parsing import automatic, bounce, content, sender, structure
+from intake.parsing import automatic, bounce, content, forward, reply, sender, structure
 from intake.parsing.fingerprint import fingerprint
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEFECTS
 from intake.parsing.structure import Entity
-
-try:
-    from intake.parsing import forward, reply
-except ImportError:
-    from types import SimpleNamespace as S
-    forward = S(find=lambda s, t: None, from_attached=lambda h, t: None)
-    reply = S(Reply=S, split=lambda t, structure=(): S(text=t, folds=()))
+from intake.types import Bounce, Fold, Forward, Kind, ParsedMessage
 
 Value = TypeVar("Value")
 LOOP_MARK = "X-Letterdesk-Loop"

@@ -13,7 +13,7 @@ from typing import Any
 
 from intake.parsing import transfer
 from intake.parsing.headers import Headers
-from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_HEADERS, MAX_PARTS
+from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_PARTS
 
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r(?!\n)|\n|\Z)")
 BLANK_LINES = re.compile(rb"\s*")
@@ -125,8 +125,7 @@ def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, e
             at += len(line)
             break
         if bare[:1] in b" \t" and lines:
-            if len(lines) < MAX_HEADERS * 10:
-                lines.append(line)
+            lines.append(line)
         elif HEADER.match(bare):
             lines.append(line)
         elif not junk.holds(at, at + len(line), is_root=is_root):
@@ -135,6 +134,11 @@ def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, e
         else:
             work.defect("A line among the headers is no header; it was left out.")
         at += len(line)
+        if at - start > MAX_HEADER_BLOCK:
+            work.defect(f"The headers are longer than {MAX_HEADER_BLOCK} bytes; the rest of them was not read.")
+            block_end = BLOCK_END.search(content, at, end)
+            at = block_end.end() if block_end else end
+            break
     _set_headers(work, entity, lines)
     return min(at, end)
 
