@@ -7,6 +7,8 @@ from intake.parsing.headers import Headers
 from intake.parsing.mail_system import bare_subject, is_answer
 
 MAX_TEXT = 3000  # characters of the text whose words count
+BEGINNINGS = tuple(dict.fromkeys(phrase for phrases in words.SUBJECTS.values() for phrase in phrases))
+PHRASES = tuple(dict.fromkeys(phrase for phrases in words.TEXTS.values() for phrase in phrases))
 
 
 def in_subject(headers: Headers) -> str:
@@ -14,7 +16,9 @@ def in_subject(headers: Headers) -> str:
     if is_answer(headers) and {"in-reply-to", "references"} & headers.names():
         return ""
     subject = bare_subject(headers)
-    begun = (phrase for phrases in words.SUBJECTS.values() for phrase in phrases if subject.startswith(phrase))
+    if not subject.startswith(BEGINNINGS):
+        return ""
+    begun = (phrase for phrase in BEGINNINGS if subject.startswith(phrase))
     return next((phrase for phrase in begun if stands_alone(subject[len(phrase) :])), "")
 
 
@@ -27,4 +31,4 @@ def stands_alone(rest: str) -> bool:
 def in_text(text: str) -> bool:
     """Whether the beginning of a text speaks of absence or of an automatic answer."""
     plain = " ".join(text[:MAX_TEXT].lower().split())
-    return any(phrase in plain for phrases in words.TEXTS.values() for phrase in phrases)
+    return any(phrase in plain for phrase in PHRASES)

@@ -67,8 +67,11 @@ def from_report(report: dsn.Report, root: Entity, headers: Headers, text: str) -
 
 def from_prose(root: Entity, headers: Headers, text: str, voice: Voice) -> Bounce | None:
     """The bounce that prose tells, if the mail is one."""
+    lines = [line for line in notice_lines(text) if line.strip()]
+    if voice is Voice.MACHINE and not opens_as_report(lines):
+        return None
     notice = prose(root, headers, text)
-    if not convincing(notice, headers, text, voice):
+    if not convincing(notice, headers, lines, voice):
         return None
     return Bounce(
         recipients=failed_header(headers) or notice.recipients,
@@ -87,17 +90,21 @@ def prose(root: Entity, headers: Headers, text: str) -> bounce_prose.Notice:
     return bounce_prose.read(root, headers.first("Subject") or "", text, others=others)
 
 
-def convincing(notice: bounce_prose.Notice, headers: Headers, text: str, voice: Voice) -> bool:
+def opens_as_report(lines: list[str]) -> bool:
+    """Whether the first lines speak of a failure and do not greet."""
+    opening = "\n".join(lines[:OPENING_LINES])
+    return mail_system.fails(opening) and not mail_system.greets(opening)
+
+
+def convincing(notice: bounce_prose.Notice, headers: Headers, lines: list[str], voice: Voice) -> bool:
     """Whether prose is a report: the less is known of who speaks, the more the prose has to say."""
-    lines = [line for line in notice_lines(text) if line.strip()]
     says_so = mail_system.fails("\n".join(lines))
     if voice is Voice.MAIL_SYSTEM:
         return notice.known or says_so or mail_system.subject_fails(headers) or bool(failed_header(headers))
     coded = notice.known or bounce_prose.coded(lines)
     if voice is Voice.REPORTER:
         return coded or (says_so and bool(notice.recipients))
-    opening = "\n".join(lines[:OPENING_LINES])
-    return coded and bool(notice.recipients) and mail_system.fails(opening) and not mail_system.greets(opening)
+    return coded and bool(notice.recipients)
 
 
 def failed_header(headers: Headers) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ MARK = (
 ANSWER = re.compile(rf"\s*{MARK}", re.IGNORECASE)
 MARKS = re.compile(rf"(?:\s*(?:{MARK}|\[[^\[\]]{{1,60}}\]))+\s*", re.IGNORECASE)
 MAX_SUBJECT = 500
+FAILURES = tuple(dict.fromkeys(phrase for phrases in words.FAILURES.values() for phrase in phrases))
 EMPTY_PATHS = frozenset({"", "<>", "<mailer-daemon>", "mailer-daemon"})
 
 
@@ -98,7 +99,7 @@ def subject_fails(headers: Headers) -> bool:
 def fails(text: str) -> bool:
     """Whether a short text has a phrase for failed or late delivery, in any language."""
     plain = " ".join(text[:16_000].lower().split())
-    return any(phrase in plain for phrases in words.FAILURES.values() for phrase in phrases)
+    return any(phrase in plain for phrase in FAILURES)
 
 
 def greets(text: str) -> bool:
