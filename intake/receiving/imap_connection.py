@@ -47,8 +47,7 @@ def connected(
     else:
         _log_out(client)
     finally:
-        with suppress(*CONNECTION_FAULTS):
-            client.shutdown()
+        _cut(client)
 
 
 def sentence(error: Exception, server: ImapServer) -> str:
@@ -57,10 +56,10 @@ def sentence(error: Exception, server: ImapServer) -> str:
     if isinstance(error, OSError):
         return _network_sentence(error, where)
     if isinstance(error, LoginError):
-        return f"{where} refused the user name or the password: {_said(error)}"
+        return f"{where} refused the user name or the password: {said(error)}"
     if isinstance(error, IMAPClientAbortError):
-        return f"The connection to {where} broke off: {_said(error)}"
-    return f"{where} refused: {_said(error)}"
+        return f"The connection to {where} broke off: {said(error)}"
+    return f"{where} refused: {said(error)}"
 
 
 def _network_sentence(error: OSError, where: str) -> str:
@@ -86,9 +85,15 @@ def _open(server: ImapServer, context: ssl.SSLContext, timeout: SocketTimeout) -
         try:
             _start_tls(client, server, context)
         except BaseException:
-            client.shutdown()
+            _cut(client)
             raise
     return client
+
+
+def _cut(client: IMAPClient) -> None:
+    """Close the connection; one that is broken already cannot be closed properly."""
+    with suppress(*CONNECTION_FAULTS):
+        client.shutdown()
 
 
 def _start_tls(client: IMAPClient, server: ImapServer, context: ssl.SSLContext) -> None:
@@ -112,7 +117,7 @@ def _log_out(client: IMAPClient) -> None:
         client.logout()
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """The server's own words, on one line and of bearable length."""
     words = " ".join(str(error).removeprefix("b'").strip("'").split())
     return "".join(c for c in words if c.isprintable())[:SAID_LIMIT] or type(error).__name__

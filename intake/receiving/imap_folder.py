@@ -9,7 +9,7 @@ from datetime import datetime
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from intake.receiving.imap_connection import ImapFault
+from intake.receiving.imap_connection import ImapFault, said
 
 BATCH_MAILS = 50
 BATCH_BYTES = 8 * 1024 * 1024
@@ -29,15 +29,15 @@ class Standing:
 class Folder:
     """A selected folder. All methods raise IMAPClientError and OSError as they come."""
 
-    def __init__(self, client: IMAPClient, name: str) -> None:
+    def __init__(self, client: IMAPClient, name: str, *, readonly: bool = False) -> None:
         self.name = name
         self._client = client
         try:
-            selected = client.select_folder(name)
+            selected = client.select_folder(name, readonly=readonly)
         except IMAPClientAbortError:
             raise
         except IMAPClientError as error:
-            raise ImapFault(f"The folder “{name}” cannot be opened: {error}") from error
+            raise ImapFault(f"The folder “{name}” cannot be opened: {said(error)}") from error
         if b"UIDVALIDITY" not in selected:
             raise ImapFault(f"The folder “{name}” has no UIDVALIDITY, so its mails cannot be told apart")
         self.uidvalidity = int(selected[b"UIDVALIDITY"])

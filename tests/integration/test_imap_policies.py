@@ -112,7 +112,7 @@ def test_another_policy_leaves_alone_what_was_kept_before(database: Database, to
     assert dovecot.uids() == [1, 2, 3, 4, 5]
 
 
-class OldServer(IMAPClient):  # type: ignore[misc]
+class OldServer(IMAPClient):
     """A client that believes its server knows neither MOVE nor UIDPLUS."""
 
     def has_capability(self, capability: str) -> bool:

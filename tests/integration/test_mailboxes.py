@@ -90,8 +90,10 @@ def test_another_password_is_tried_at_once(database: Database, tokens: Tokens) -
         box = add_mailbox(session, tokens, SALES, CONNECTED)
         box.last_poll_at, box.failures = CONNECTED, 5
         set_password(box, tokens, "battery staple")
-        assert (tokens.decrypt(box.imap_secret or ""), box.last_poll_at, box.failures) == ("battery staple", None, 0)
+    with database.transaction() as session:
         found = find_mailbox(session, "SALES@desk.example")
-        assert found is box
+        assert found is not None
+        assert tokens.decrypt(found.imap_secret or "") == "battery staple"
+        assert (found.last_poll_at, found.failures) == (None, 0)
         with pytest.raises(MailboxError):
-            set_password(box, tokens, "")
+            set_password(found, tokens, "")

@@ -1,0 +1,42 @@
+"""Try a mailbox: log in, look, change nothing, and say what was seen."""
+
+from __future__ import annotations
+
+import ssl
+
+from imapclient import IMAPClient
+
+from intake.receiving.imap_connection import connected
+from intake.receiving.imap_folder import Folder
+from intake.receiving.imap_ledger import Account
+from shared.mailboxes import Security
+from shared.models import Policy
+
+PROTECTION = {
+    Security.TLS: "protected by TLS",
+    Security.STARTTLS: "protected by STARTTLS",
+    Security.PLAIN: "not protected",
+}
+
+
+def probe(account: Account, tls: ssl.SSLContext | None = None) -> tuple[str, ...]:
+    """What a poll of this mailbox would find, one sentence each. Raises ImapFault where it would fail."""
+    server = account.server
+    with connected(server, account.password, tls) as client:
+        folder = Folder(client, account.folder, readonly=True)
+        return (
+            f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}.",
+            f"The folder “{folder.name}” holds {folder.exists} mails.",
+            *_policy_sentences(client, account),
+        )
+
+
+def _policy_sentences(client: IMAPClient, account: Account) -> list[str]:
+    said = []
+    if account.policy is Policy.MOVE and not client.folder_exists(account.move_to or ""):
+        said.append(f"The folder “{account.move_to}” will be made.")
+    if account.policy is Policy.MOVE and not client.has_capability("MOVE"):
+        said.append("The server cannot move mail; it will be copied and deleted.")
+    if account.policy in {Policy.MOVE, Policy.DELETE} and not client.has_capability("UIDPLUS"):
+        said.append("The server cannot delete single mails; they stay marked as deleted until it expunges them.")
+    return said

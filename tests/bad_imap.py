@@ -1,0 +1,59 @@
+"""An IMAP server that is up to no good: it says what it is told to, then stalls or hangs up."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+GREETING = b"* OK ready\r\n"
+WELL = {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n%(tag)s OK done\r\n",
+    b"LOGIN": b"%(tag)s OK done\r\n",
+    b"SELECT": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 2] x\r\n%(tag)s OK [READ-WRITE] done\r\n",
+    b"SEARCH": b"* SEARCH 1\r\n%(tag)s OK done\r\n",
+    b"LOGOUT": b"* BYE bye\r\n%(tag)s OK done\r\n",
+}
+
+
+class BadImap:
+    """Talks to one client after the other. No answer to a command hangs up, an empty one stalls."""
+
+    def __init__(self, greeting: bytes, answers: Mapping[bytes, bytes]) -> None:
+        self.ended = threading.Event()
+        self._greeting = greeting
+        self._answers = answers
+
+    def serve(self, listener: socket.socket) -> None:
+        while not self.ended.is_set():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.sendall(self._greeting)
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                tag, command, *rest = line.upper().split()
+                answer = self._answers.get(rest[0] if command == b"UID" else command)
+                if not answer:
+                    self.ended.wait(60 if answer == b"" else 0)
+                    return
+                connection.sendall(answer.replace(b"%(tag)s", tag))
+
+
+@contextmanager
+def bad_imap(greeting: bytes = GREETING, answers: Mapping[bytes, bytes] = WELL) -> Iterator[int]:
+    """Run a bad server on the port that is yielded."""
+    server = BadImap(greeting, answers)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.serve, args=(listener,))
+        thread.start()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            server.ended.set()
+            with socket.create_connection(listener.getsockname()):
+                pass  # wakes accept()
+            thread.join()
