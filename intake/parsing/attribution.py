@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 
 from .quote_words import BETWEEN, OPENERS, VERBS, VERBS_UNSPACED
 from .headerblock import person, plain_name
-from .textlines import bare, clean, is_quoted
+from .textlines import CACHE, bare, clean, is_quoted
 from ..types import Person
 
 MAX_LINES = 5
@@ -32,6 +33,8 @@ _LED_BY_DATE = re.compile(r"\W{0,3}(?:[^\W\d]{1,12}[.,]{0,2}\s{1,2}){0,2}\d")
 _OPENER = re.compile(r"(?:" + "|".join(re.escape(o) for o in sorted(OPENERS, key=len, reverse=True)) + r")(?=[\s\d:,])")
 _LED_BY_OPENER = re.compile(r"[ ,:]{0,3}(?:[^\W\d]{1,14}['’׳]?[.,]{0,3}\s{0,2}){0,3}[\d(]")
 _DASHED = re.compile(r"-{2,}\s*(.{3,300}?)\s*-{2,}")
+_ZONE = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d\d)?|[A-Z]{2,4}T|MES?Z|MSK|UTC")
+_SEPARATORS = str.maketrans("、，\u201c\u201d", "  \"\"")
 _GMAIL_2014 = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d\d:\d\d \S.{0,200}")
 _SHARED = re.compile(r"(?:(?<=\s)|-{2,}\s{0,2})(?:On|Am|Le|El|Em|Il|Op|Den) ")
 _ENDS_IN_ADDRESS = re.compile(r"[>)\]]\s?:$|@[^\s@]{1,100}:$")
@@ -70,6 +73,7 @@ def lines_at(lines: Sequence[str], start: int) -> int:
     return 0
 
 
+@lru_cache(maxsize=CACHE)
 def _may_begin(first: str) -> bool:
     if not first or len(first) > MAX_LENGTH:
         return False
@@ -165,11 +169,17 @@ def author(text: str) -> Person | None:
     found = person(whole)
     if found is None:
         return None
-    before = whole.partition(found.address)[0]
+    before = whole.partition(found.address)[0].translate(_SEPARATORS)
     times = list(_TIME_END.finditer(before))
     if times:
         before = before[times[-1].end() :]
-    words = before.replace("“", '"').split()
-    while words and words[0].lower().strip(",.()<\"«") in BETWEEN | {""} and not words[0].startswith('"'):
+    words = before.split()
+    while words and not words[0].startswith('"') and _is_between(words[0]):
         words.pop(0)
     return Person(address=found.address, name=plain_name(" ".join(words)))
+
+
+def _is_between(word: str) -> bool:
+    """Whether a word between the time and the name is not the name: a particle, a verb, a time zone."""
+    word = word.strip(",.()<«:;-—")
+    return word.lower() in BETWEEN or not word or _ZONE.fullmatch(word) is not None

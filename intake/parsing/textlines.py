@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+# Several rules look at each line, one after the other.
+CACHE = 1024
 
 # Characters of a line that any rule looks at: what clients write is short, bait is not.
 LOOK = 500
@@ -22,9 +26,13 @@ def phrases(text: str) -> tuple[str, ...]:
     return tuple(" ".join(text.split()).split("; "))
 
 
+@lru_cache(maxsize=CACHE)
 def clean(line: str) -> str:
     """The head of a line without invisible characters, bold marks at its ends, and outer space."""
-    return line[:LOOK].translate(_TRANSLATION).strip()
+    head = line[:LOOK]
+    if head.isascii():  # the usual line, and several times as fast
+        return head.replace("\t", " ").strip()
+    return head.translate(_TRANSLATION).strip()
 
 
 def is_quoted(line: str) -> bool:
@@ -43,6 +51,7 @@ def unquoted(line: str) -> str:
     return rest.removeprefix(" ")
 
 
+@lru_cache(maxsize=CACHE)
 def bare(line: str) -> str:
     """The cleaned head of a line without any of its quote marks."""
     return clean(line[:LOOK].lstrip("> \t\u00a0"))
