@@ -21,7 +21,7 @@ ABSENT: tuple[str, dict[str, str]] = ("", {})
 class Headers:
     """The headers of one message or part. Names are compared without letter case; the first of a name is `first`."""
 
-    __slots__ = ("_hint", "_parameters", "_values")
+    __slots__ = ("_hint", "_parameters", "_people", "_texts", "_values")
 
     def __init__(self, message: Message, hint: str | None = None) -> None:
         """Read a message's headers; `hint` is a charset to try for raw 8-bit values that are not UTF-8."""
@@ -29,16 +29,23 @@ class Headers:
         for name, value in message.raw_items():
             self._values.setdefault(name.lower(), []).append(str(value)[:MAX_HEADER_LENGTH])
         self._parameters: dict[str, tuple[str, dict[str, str]]] = {}
+        self._texts: dict[str, tuple[str, ...]] = {}
+        self._people: dict[str, tuple[Person, ...]] = {}
         self._hint = hint or self.parameter("content-type", "charset")
 
     def first(self, name: str) -> str | None:
         """Return the first header of a name, or None where there is none."""
-        values = self._values.get(name.lower())
-        return encoded_words.decode(values[0], self._hint) if values else None
+        texts = self.all(name)
+        return texts[0] if texts else None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return all headers of a name, in order."""
-        return tuple(encoded_words.decode(value, self._hint) for value in self._values.get(name.lower(), ()))
+        key = name.lower()
+        if key not in self._values:
+            return ()
+        if key not in self._texts:
+            self._texts[key] = tuple(encoded_words.decode(value, self._hint) for value in self._values[key])
+        return self._texts[key]
 
     def raw(self, name: str) -> str | None:
         """Return the first header of a name as it came: folded, encoded, bytes beyond ASCII as surrogates."""
@@ -47,9 +54,13 @@ class Headers:
 
     def people(self, name: str) -> tuple[Person, ...]:
         """Return the people of all headers of a name whose address is one clean addr-spec."""
-        values = self._values.get(name.lower(), ())
-        found = [person for value in values for person in addresses.people(value, self._hint)]
-        return tuple(found[:MAX_PEOPLE])
+        key = name.lower()
+        if key not in self._values:
+            return ()
+        if key not in self._people:
+            found = [person for value in self._values[key] for person in addresses.people(value, self._hint)]
+            self._people[key] = tuple(found[:MAX_PEOPLE])
+        return self._people[key]
 
     def ids(self, name: str) -> tuple[str, ...]:
         """Return the Message-IDs of all headers of a name without <>, each once, in order."""
