@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from shared.addresses import address_key, is_address
-from shared.models import Mailbox, Policy
+from shared.models import FolderCursor, InboundMessage, Mailbox, Policy
 from shared.tokens import Tokens
 
 MIN_POLL_SECONDS = 5
@@ -139,14 +139,17 @@ def add_mailbox(session: Session, tokens: Tokens, new: NewMailbox, now: datetime
     mailbox.name = new.name or mailbox.name or ""
     mailbox.plus = new.imap_url is None if new.plus is None else new.plus
     if new.imap_url is not None:
-        connect(mailbox, tokens, new, now)
+        connect(session, mailbox, tokens, new, now)
     session.add(mailbox)
     session.flush()
     return mailbox
 
 
-def connect(mailbox: Mailbox, tokens: Tokens, new: NewMailbox, now: datetime) -> None:
-    """Set how a mailbox is polled. Mail that is older than `now` is taken in quietly. Raises MailboxError."""
+def connect(session: Session, mailbox: Mailbox, tokens: Tokens, new: NewMailbox, now: datetime) -> None:
+    """Set how a mailbox is polled. Mail that is older than `now` is taken in quietly. Raises MailboxError.
+
+    What was noted of another server's folders is forgotten: the same UID means another mail here.
+    """
     if new.imap_url is None or not new.password:
         raise MailboxError("An IMAP mailbox needs its URL and its password.")
     server = parse_imap_url(new.imap_url)
@@ -156,6 +159,7 @@ def connect(mailbox: Mailbox, tokens: Tokens, new: NewMailbox, now: datetime) ->
     policy, move_to = parse_policy(new.policy)
     if move_to == folder:
         raise MailboxError(f"Mail cannot be moved to “{folder}”, since that is the folder it is taken from.")
+    _forget_another_server(session, mailbox, server)
     mailbox.imap_url, mailbox.imap_secret = new.imap_url.strip(), tokens.encrypt(new.password)
     mailbox.folder, mailbox.policy, mailbox.move_to = folder, policy, move_to
     mailbox.poll_seconds, mailbox.from_now = new.poll_seconds, new.from_now
@@ -169,6 +173,18 @@ def set_password(mailbox: Mailbox, tokens: Tokens, password: str) -> None:
         raise MailboxError("The password is empty.")
     mailbox.imap_secret = tokens.encrypt(password)
     mailbox.last_poll_at, mailbox.failures = None, 0
+
+
+def _forget_another_server(session: Session, mailbox: Mailbox, server: ImapServer) -> None:
+    if mailbox.id is None or (mailbox.imap_url and _is_same_account(parse_imap_url(mailbox.imap_url), server)):
+        return
+    taken = InboundMessage.mailbox_id == mailbox.id, InboundMessage.uid.is_not(None)
+    session.execute(update(InboundMessage).where(*taken).values(folder=None, uidvalidity=None, uid=None))
+    session.execute(delete(FolderCursor).where(FolderCursor.mailbox_id == mailbox.id))
+
+
+def _is_same_account(one: ImapServer, other: ImapServer) -> bool:
+    return (one.user, one.host) == (other.user, other.host)
 
 
 def _security(scheme: str, host: str, query: str) -> Security:

@@ -135,6 +135,7 @@ class _Poll:
         self._desk = desk
         self._lease = lease
         self._tally = tally
+        self._is_held = False
         self._largest = OVERSIZE * desk.max_message_bytes
 
     def run(self) -> None:
@@ -162,17 +163,30 @@ class _Poll:
         with self._desk.database.reading() as session:
             known = known_uids(session, place, [standing.uid for standing in batch])
         wanted = [each for each in batch if each.uid not in known and self._is_wanted(each)]
-        contents = folder.contents([each.uid for each in wanted]) if wanted else {}
+        contents = _contents(folder, wanted)
         mails = [self._raw(place, each, contents[each.uid]) for each in wanted if each.uid in contents]
         ids = self._desk.spool.accept_now(mails)
-        with self._desk.database.transaction() as session:
-            write_cursor(session, place, batch[-1].uid)
+        missing = folder.still_there([each.uid for each in wanted if each.uid not in contents])
+        self._move_cursor(place, batch[-1].uid, missing)
         new = sum(number is not None for number in ids)
         self._tally.stored += new
         self._tally.known += len(known) + len(ids) - new
         self._tally.skipped += len(batch) - len(known) - len(ids)
-        self._note_missing([each.uid for each in wanted if each.uid not in contents], folder)
         self._apply_policy(client, sorted(known | contents.keys()))
+
+    def _move_cursor(self, place: Place, last: int, missing: list[int]) -> None:
+        """Note how far the folder is taken in: never past a mail that the server did not hand out.
+
+        So every poll asks for that mail again, and says so, while what comes behind it is taken in once,
+        by the ledger.
+        """
+        if not self._is_held:
+            with self._desk.database.transaction() as session:
+                write_cursor(session, place, missing[0] - 1 if missing else last)
+        if missing:
+            self._is_held = True
+            names = ", ".join(map(str, missing))
+            self._tally.notes.append(f"The server does not hand out mail UID {names} in {place.folder}")
 
     def _is_wanted(self, standing: Standing) -> bool:
         if standing.size > self._largest:
@@ -210,13 +224,6 @@ class _Poll:
             if said not in self._tally.notes:
                 self._tally.notes.append(said)
 
-    def _note_missing(self, uids: list[int], folder: Folder) -> None:
-        """Say which mails the server lists but does not hand out; those that have gone are no matter."""
-        still_there = {standing.uid for standing in folder.standings(uids)} if uids else set()
-        if still_there:
-            names = ", ".join(map(str, sorted(still_there)))
-            self._tally.notes.append(f"The server did not hand out mail UID {names} in {folder.name}; it stays there")
-
     def _note_too_large(self, folder: Folder) -> None:
         """Say at every poll which mails are too large to be taken, for as long as they are there."""
         if uids := folder.larger_than(self._largest):
@@ -225,3 +232,13 @@ class _Poll:
                 f"{len(uids)} mail over {self._largest} bytes stays on the server, not taken in: "
                 f"UID {names} in {folder.name}"
             )
+
+
+def _contents(folder: Folder, wanted: list[Standing]) -> dict[int, bytes]:
+    """Fetch mails; an empty answer counts only where the mail is said to be empty."""
+    contents = folder.contents([each.uid for each in wanted]) if wanted else {}
+    return {
+        each.uid: contents[each.uid]
+        for each in wanted
+        if contents.get(each.uid) or (each.uid in contents and not each.size)
+    }

@@ -55,13 +55,20 @@ class Folder:
     def standings(self, uids: Sequence[int]) -> list[Standing]:
         """Sizes and dates of mails, in order of UID; those that have gone meanwhile are left out."""
         answers = self._client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-        return [
+        found = [
             Standing(uid=uid, size=int(answer.get(b"RFC822.SIZE") or 0), internal_date=answer.get(b"INTERNALDATE"))
-            for uid, answer in sorted(answers.items())
+            for uid, answer in answers.items()
         ]
+        silent = self.still_there([uid for uid in uids if uid not in answers])
+        found += [Standing(uid=uid, size=0, internal_date=None) for uid in silent]
+        return sorted(found, key=lambda standing: standing.uid)
+
+    def still_there(self, uids: Sequence[int]) -> list[int]:
+        """Which of `uids` the folder still holds, in order."""
+        return sorted(self._client.search(["UID", ",".join(map(str, uids))])) if uids else []
 
     def contents(self, uids: Sequence[int]) -> dict[int, bytes]:
-        """The whole mails, where the server hands them out. One that it cannot read costs only itself."""
+        """The whole mails, where the server hands them out. One that it cannot hand out costs only itself."""
         found = self._fetch(uids)
         for uid in uids:
             if uid not in found and len(uids) > 1:
@@ -83,7 +90,7 @@ class Folder:
             raise
         except IMAPClientError:
             return {}
-        return {uid: answer[b"BODY[]"] for uid, answer in answers.items() if answer.get(b"BODY[]")}
+        return {uid: answer[b"BODY[]"] for uid, answer in answers.items() if answer.get(b"BODY[]") is not None}
 
 
 def batches(standings: Iterable[Standing], most_bytes: int = BATCH_BYTES) -> Iterator[list[Standing]]:

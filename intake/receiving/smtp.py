@@ -72,7 +72,7 @@ class SmtpServer:
         self._bound: Future[int] = Future()
         self._end: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name=self.name.lower())
+        self._thread = threading.Thread(target=self._run, name=self.name.lower(), daemon=True)
 
     @property
     def port(self) -> int:

@@ -30,7 +30,7 @@ class Limits:
     max_message_bytes: int = 25 * 1024 * 1024
     max_connections: int = 500
     max_recipients: int = 500
-    max_errors: int = 20
+    max_errors: int = 50
     idle_seconds: float = 300  # RFC 5321 section 4.5.3.2.7
     data_seconds: float = 1800
     memory_bytes: int = 512 * 1024 * 1024

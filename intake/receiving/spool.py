@@ -74,7 +74,7 @@ class Spool:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._write, name="spool")
+        self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
         self._open = True
         self._thread.start()
 

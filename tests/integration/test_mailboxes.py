@@ -6,19 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from intake.receiving.spool import Spool
 from shared.database import Database
 from shared.mailboxes import (
     MailboxError,
     NewMailbox,
     add_mailbox,
+    connect,
     ensure_desk_mailbox,
     find_mailbox,
     list_mailboxes,
     set_password,
 )
-from shared.models import Policy
+from shared.models import FolderCursor, Policy
 from shared.tokens import Tokens
-from tests.receiving import CONNECTED, DESK
+from tests.receiving import CONNECTED, DESK, raw_mail, stored
 
 SALES = NewMailbox(
     address="Sales@desk.example",
@@ -97,3 +99,21 @@ def test_another_password_is_tried_at_once(database: Database, tokens: Tokens) -
         assert (found.last_poll_at, found.failures) == (None, 0)
         with pytest.raises(MailboxError):
             set_password(found, tokens, "")
+
+
+def test_another_server_forgets_the_positions_of_the_first_and_keeps_its_mail(
+    database: Database, tokens: Tokens
+) -> None:
+    with database.transaction() as session:
+        box = add_mailbox(session, tokens, SALES, CONNECTED)
+        session.add(FolderCursor(mailbox_id=box.id, folder="Incoming", uidvalidity=7, last_uid=5))
+    spool, same = Spool(database), raw_mail(box.id, uid=1)
+    assert spool.accept_now([same]) != [None]
+    for url, known in (("imaps://sales@imap.example.org:1993", True), ("imaps://sales@other.example", False)):
+        with database.transaction() as session:
+            found = find_mailbox(session, SALES.address)
+            assert found is not None
+            connect(session, found, tokens, replace(SALES, imap_url=url), CONNECTED)
+            assert bool(found.cursors) is known
+        assert (spool.accept_now([same]) == [None]) is known
+    assert len(stored(database)) == 2
