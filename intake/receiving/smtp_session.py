@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import re
 from datetime import UTC, datetime
 from typing import AnyStr
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 IDENT = "Letterdesk"
 CHUNK = 4 * 1024 * 1024  # more than the reader ever buffers, so that each read empties it
+PLAIN_PATH = re.compile(r"<([^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,255})>(?: +(.*))?")  # nearly all are
 READER_LIMIT = 256 * 1024
 COMMAND_LIMIT = 2048  # bytes; UTF-8 addresses with parameters are longer than the 512 of the RFC
 
@@ -195,6 +197,8 @@ class SmtpSession(SMTP):
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Read an address; what the standard library cannot read is malformed, not our fault."""
+        if plain := PLAIN_PATH.fullmatch(arg):
+            return plain[1], plain[2] or ""
         try:
             address, rest = super()._getaddr(arg)
         except (IndexError, ValueError, AttributeError):
