@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 
-from .quote_words import BETWEEN, OPENERS, VERBS, VERBS_UNSPACED
-from .headerblock import person, plain_name
-from .textlines import CACHE, bare, clean, is_quoted
-from ..types import Person
+from intake.parsing.headerblock import person, plain_name
+from intake.parsing.quote_words import BETWEEN, OPENERS, VERBS, VERBS_UNSPACED
+from intake.parsing.textlines import CACHE, bare, clean, is_quoted
+from intake.types import Person
 
 MAX_LINES = 5
 MAX_LENGTH = 400
@@ -34,7 +34,7 @@ _OPENER = re.compile(r"(?:" + "|".join(re.escape(o) for o in sorted(OPENERS, key
 _LED_BY_OPENER = re.compile(r"[ ,:]{0,3}(?:[^\W\d]{1,14}['’׳]?[.,]{0,3}\s{0,2}){0,3}[\d(]")
 _DASHED = re.compile(r"-{2,}\s*(.{3,300}?)\s*-{2,}")
 _ZONE = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d\d)?|[A-Z]{2,4}T|MES?Z|MSK|UTC")
-_SEPARATORS = str.maketrans("、，\u201c\u201d", "  \"\"")
+_SEPARATORS = str.maketrans("、，\u201c\u201d", '  ""')
 _GMAIL_2014 = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d\d:\d\d \S.{0,200}")
 _SHARED = re.compile(r"(?:(?<=\s)|-{2,}\s{0,2})(?:On|Am|Le|El|Em|Il|Op|Den) ")
 _ENDS_IN_ADDRESS = re.compile(r"[>)\]]\s?:$|@[^\s@]{1,100}:$")
@@ -138,7 +138,7 @@ def _weigh_dated(text: str, *, verb: bool, dated: bool, timed: bool, addressed: 
 
 
 def _weigh_named(text: str, *, dated: bool, addressed: bool) -> Weight:
-    """ "Anna <a@b> wrote on 5 May 2026:" and the like; a verb is there."""
+    """Weigh "Anna <a@b> wrote on 5 May 2026:" and the like; a verb is there."""
     bracketed = addressed and ("<" in text or "(" in text or "[" in text)
     if bracketed and len(text) <= 250:
         return Weight.STRONG
@@ -158,7 +158,11 @@ def shared_at(line: str) -> int | None:
         return None
     found = None
     for match in _SHARED.finditer(tail):
-        if tail_start + match.start() and _TIME.search(tail[match.start() :]) and weigh(tail[match.start() :]) is Weight.STRONG:
+        if (
+            tail_start + match.start()
+            and _TIME.search(tail[match.start() :])
+            and weigh(tail[match.start() :]) is Weight.STRONG
+        ):
             found = tail_start + match.start()
     return found
 
@@ -181,5 +185,5 @@ def author(text: str) -> Person | None:
 
 def _is_between(word: str) -> bool:
     """Whether a word between the time and the name is not the name: a particle, a verb, a time zone."""
-    word = word.strip(",.()<«:;-—")
-    return word.lower() in BETWEEN or not word or _ZONE.fullmatch(word) is not None
+    whole, word = word.strip(","), word.strip(",.()<«:;-—")
+    return word.lower() in BETWEEN or whole.lower() in BETWEEN or not word or _ZONE.fullmatch(word) is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from ..types import Fold, FoldKind
-from . import attribution, forward_marks, headerblock
-from .field_words import Field
-from .textlines import bare, clean, is_quoted, is_rule
+from intake.parsing import attribution, forward_marks, headerblock
+from intake.parsing.field_words import Field
+from intake.parsing.textlines import bare, clean, is_quoted, is_rule
+from intake.types import Fold, FoldKind
 
 
 class Role(Enum):
@@ -38,6 +38,9 @@ class Block:
     cut: int | None = None
 
 
+MAX_LINES = 20_000
+"""Lines that are looked at; later ones go with the block that the last of them is in."""
+
 _OPEN_URL = re.compile(r"[(<]\s*https?:[^\s)>]*$")
 
 
@@ -53,7 +56,7 @@ def scan(lines: Sequence[str], structure: Sequence[Fold] = ()) -> list[Block]:
 class _Scanner:
     def __init__(self, lines: Sequence[str], structure: Sequence[Fold]) -> None:
         self.lines = lines
-        self.total = len(lines)
+        self.total = min(len(lines), MAX_LINES)
         self.structure = {fold.start: fold for fold in structure if fold.start < fold.end}
         self.blocks: list[Block] = []
         self.own_seen = False
@@ -66,6 +69,10 @@ class _Scanner:
                 block = self._own_line()
             self._append(block)
             self.at = block.end
+        if self.total < len(self.lines):
+            last = self.blocks.pop()
+            role = Role.OWN if last.role is Role.MARK else last.role
+            self.blocks.append(replace(last, role=role, end=len(self.lines), cut=None))
         return self.blocks
 
     def _own_line(self) -> Block:
@@ -75,11 +82,13 @@ class _Scanner:
         if not clean(line):
             last = self.blocks[-1].role if self.blocks else Role.OWN
             return Block(role=last if last is not Role.MARK else Role.OWN, start=self.at, end=end)
-        cut = attribution.shared_at(line) if line.rstrip().endswith((":", "：")) else None
-        if cut is not None and not self._quoted_below(end):
-            cut = None
         self.own_seen = self.own_seen or not is_rule(bare(line))
-        return Block(role=Role.OWN, start=self.at, end=end, cut=cut)
+        return Block(role=Role.OWN, start=self.at, end=end, cut=self._shared())
+
+    def _shared(self) -> int | None:
+        """The column where an attribution begins behind the sender's words on this line."""
+        cut = attribution.shared_at(self.lines[self.at])
+        return cut if cut is not None and self._quoted_below(self.at + 1) else None
 
     def _append(self, block: Block) -> None:
         last = self.blocks[-1] if self.blocks else None
@@ -126,14 +135,20 @@ class _Scanner:
         while at < self.total and at - end <= 4:
             if is_quoted(self.lines[at]):
                 end = at + 1
-            elif clean(self.lines[at]) and not self._is_broken_address(at):
+            elif clean(self.lines[at]) and not self._is_broken(at):
                 break
+            elif self.lines[at - 1].endswith("="):
+                end = at + 1
             at += 1
         return end
 
-    def _is_broken_address(self, at: int) -> bool:
-        """A line that is the rest of an address which the quote above left open, with the quote going on."""
-        if at == 0 or at + 1 >= self.total or not is_quoted(self.lines[at - 1]) or not is_quoted(self.lines[at + 1]):
+    def _is_broken(self, at: int) -> bool:
+        """The rest of a quoted line: behind an undecoded soft break, or of a web address, with the quote going on."""
+        if at == self.at or at + 1 >= self.total:
+            return False
+        if self.lines[at - 1].endswith("="):
+            return True
+        if not is_quoted(self.lines[at - 1]) or not is_quoted(self.lines[at + 1]):
             return False
         line = self.lines[at].strip()
         return len(line) < 200 and _OPEN_URL.search(self.lines[at - 1][-300:]) is not None and line[-1:] in ")>"
@@ -151,7 +166,7 @@ class _Scanner:
 
     def _attribution(self) -> Block | None:
         taken = attribution.lines_at(self.lines, self.at)
-        if not taken:
+        if not taken or (taken == 1 and self._shared() is not None):
             return None
         end = self.at + taken
         if self.own_seen and not self._quoted_below(end):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from .textlines import phrases
+from intake.parsing.textlines import phrases
 
 
 class Field(StrEnum):
@@ -31,8 +31,9 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Kellelt; Od; Nadawca; Odesílatel; Odesilatel; Odosielateľ; Pošiljatelj; Pošilja; Šalje; Pošiljalac; Prejme
         od; От; От кого; Отправитель; Від; Від кого; Відправник; Подател; Изпращач; Шаље; Од; Ад; Feladó; Küldő; De
         la; Expeditor; Kimden; Gönderen; Από; Αποστολέας; No; Sūtītājs; Nuo; Siuntėjas; מאת; שולח; من; المرسل; از;
-        فرستنده; 差出人; 送信者; 送信元; 差出人名; 보낸 사람; 보낸사람; 발신; 보낸이; 발신인; 发件人; 发信人; 寄件人; 寄件者; 發件人; 来自; 從; 发送人; Từ; Người gửi;
-        Gửi từ; Dari; Pengirim; Daripada; จาก; ผู้ส่ง; प्रेषक; द्वारा; Nga; Remitent; Igorlea; Nork
+        فرستنده; 差出人; 送信者; 送信元; 差出人名; 보낸 사람; 보낸사람; 발신; 보낸이; 발신인; 发件人; 发信人;
+        寄件人; 寄件者; 發件人; 来自; 從; 发送人; Từ; Người gửi; Gửi từ; Dari; Pengirim; Daripada; จาก; ผู้ส่ง; प्रेषक;
+        द्वारा; Nga; Remitent; Igorlea; Nork
         """
     ),
     Field.DATE: phrases(
@@ -46,10 +47,11 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Дата и время; Изпратено; Дата відправлення; Отправлен; Відправлено; Elküldve; Küldve; Küldés dátuma; Küldés
         ideje; Trimis; Dată; Data trimiterii; Trimis la; Tarih; Gönderildi; Gönderme; Gönderilme Tarihi; Gönderim
         Tarihi; Gönderme Tarihi; Ημερομηνία; Στάλθηκε; Ημ/νία; Εστάλη; Datums; Nosūtīts; Sūtīts; Išsiųsta; תאריך;
-        נשלח; נשלח ב; التاريخ; تاريخ; تم الإرسال; أرسلت; مرسلة; أُرسلت; تاریخ; ارسال شده; 日時; 送信日時; 日付; 送信日; 날짜; 보낸
-        날짜; 보낸날짜; 보낸 시간; 전송일; 일시; 발송일시; 日期; 发送时间; 发送日期; 时间; 傳送時間; 寄件日期; 傳送日期; 寄件時間; 發送時間; 已发送; 已傳送; 發送日期; Ngày; Đã
-        gửi; Gửi lúc; Ngày gửi; Vào lúc; Thời gian; Tanggal; Dikirim; Terkirim; Tarikh; Dihantar; Hari; วันที่; ส่ง;
-        ส่งเมื่อ; วันที่ส่ง; दिनांक; भेजा गया; तारीख
+        נשלח; נשלח ב; التاريخ; تاريخ; تم الإرسال; أرسلت; مرسلة; أُرسلت; تاریخ; ارسال شده; 日時; 送信日時; 日付;
+        送信日; 날짜; 보낸 날짜; 보낸날짜; 보낸 시간; 전송일; 일시; 발송일시; 日期; 发送时间; 发送日期; 时间;
+        傳送時間; 寄件日期; 傳送日期; 寄件時間; 發送時間; 已发送; 已傳送; 發送日期; Ngày; Đã gửi; Gửi lúc; Ngày gửi;
+        Vào lúc; Thời gian; Tanggal; Dikirim; Terkirim; Tarikh; Dihantar; Hari; วันที่; ส่ง; ส่งเมื่อ; วันที่ส่ง; दिनांक; भेजा
+        गया; तारीख
         """
     ),
     Field.TO: phrases(
@@ -59,9 +61,9 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Vastaanottaja; Vastaanottajat; Kenelle; Adressaat; Saaja; Kellele; Do; Adresat; Odbiorca; Komu; Pre;
         Príjemca; Příjemce; Za; Prima; Primatelj; Prejemnik; Primalac; За; Прима; Кому; Получатель; Отримувач;
         Одержувач; До; Получател; Каму; Címzett; Címzettek; Către; Destinatar; La; Kime; Alıcı; Προς; Παραλήπτης;
-        Kam; Adresāts; Gavėjas; אל; נמען; إلى; الى; المستلم; به; گیرنده; 宛先; 送信先; 宛名; 받는 사람; 받는사람; 수신; 받는이; 수신인;
-        收件人; 收件者; 至; 收信人; 發至; 发送至; 发给; Đến; Tới; Người nhận; Gửi đến; Gửi tới; Kepada; Untuk; Ke; Penerima; ถึง;
-        ผู้รับ; प्रति; प्रेषिती
+        Kam; Adresāts; Gavėjas; אל; נמען; إلى; الى; المستلم; به; گیرنده; 宛先; 送信先; 宛名; 받는 사람; 받는사람;
+        수신; 받는이; 수신인; 收件人; 收件者; 至; 收信人; 發至; 发送至; 发给; Đến; Tới; Người nhận; Gửi đến; Gửi
+        tới; Kepada; Untuk; Ke; Penerima; ถึง; ผู้รับ; प्रति; प्रेषिती
         """
     ),
     Field.CC: phrases(
@@ -70,8 +72,8 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Per conoscenza; CC-ontvangers; Còpia; Kopi; Kopia; Kopi til; Kopia till; Afrit; Kopio; Koopia; Dw; DW; Do
         wiadomości; Kopia do; Kópia; Kopie pro; Kopija; Копия; Копія; Копие; Копија; Másolat; Másolatot kap;
         Másolatot kapnak; Copie carbon; Bilgi; Κοιν; Κοιν.; Κοινοποίηση; Κοινοπ.; Kopēt; עותק; העתק; نسخة; نسخة إلى;
-        نسخة كربونية; رونوشت; 참조; 抄送; 抄送人; 副本; 写し; カーボンコピー; 同报; Đồng gửi; Đồng kính gửi; Tembusan; Salinan; สำเนา;
-        สำเนาถึง; प्रतिलिपि; Bcc; Blindkopie; Blindkopie (BCC); Cci; Cco; Ccn
+        نسخة كربونية; رونوشت; 참조; 抄送; 抄送人; 副本; 写し; カーボンコピー; 同报; Đồng gửi; Đồng kính gửi;
+        Tembusan; Salinan; สำเนา; สำเนาถึง; प्रतिलिपि; Bcc; Blindkopie; Blindkopie (BCC); Cci; Cco; Ccn
         """
     ),
     Field.SUBJECT: phrases(
@@ -79,8 +81,8 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Subject; Re; Betreff; Betrifft; Objet; Sujet; Asunto; Assunto; Oggetto; Onderwerp; Assumpte; Gaia; Emne;
         Ämne; Efni; Aihe; Otsikko; Teema; Pealkiri; Temat; Předmět; Predmet; Zadeva; Naslov; Tema; Тема; Предмет;
         Относно; Наслов; Тэма; Tárgy; Subiect; Konu; Θέμα; Temats; Tēma; Dalykas; נושא; הנדון; الموضوع; موضوع;
-        عنوان; 件名; 題名; 表題; 제목; 主题; 主旨; 主題; 标题; 標題; Chủ đề; Tiêu đề; Subjek; Perihal; Judul; Subyek; เรื่อง;
-        หัวเรื่อง; หัวข้อ; विषय
+        عنوان; 件名; 題名; 表題; 제목; 主题; 主旨; 主題; 标题; 標題; Chủ đề; Tiêu đề; Subjek; Perihal; Judul;
+        Subyek; เรื่อง; หัวเรื่อง; หัวข้อ; विषय
         """
     ),
     Field.OTHER: phrases(
@@ -89,10 +91,10 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Svara till; Vastausosoite; Odpowiedz do; Odpověď na; Odpoveď; Válaszcím; Răspuns către; Yanıt Adresi; Кому
         ответить; Обратный адрес; 返信先; 回复; 回覆; Importance; Priority; Wichtigkeit; Priorität; Importancia;
         Importância; Importanza; Urgentie; Priorité; Prioritet; Attachments; Attachment; Anlagen; Anhänge; Pièces
-        jointes; Datos adjuntos; Anexos; Allegati; Bijlagen; Vedhæftede filer; Bifogade filer; Vedlegg; 添付ファイル; 附件;
-        Organization; Organisation; Organisatie; Organizzazione; Organización; Organização; Message-ID; Message-Id;
-        Newsgroups; Resent-From; Resent-To; List-Post; Mailed-By; Signed-By; On behalf of; Im Auftrag von; Au nom
-        de; En nombre de; Per conto di
+        jointes; Datos adjuntos; Anexos; Allegati; Bijlagen; Vedhæftede filer; Bifogade filer; Vedlegg;
+        添付ファイル; 附件; Organization; Organisation; Organisatie; Organizzazione; Organización; Organização;
+        Message-ID; Message-Id; Newsgroups; Resent-From; Resent-To; List-Post; Mailed-By; Signed-By; On behalf of;
+        Im Auftrag von; Au nom de; En nombre de; Per conto di
         """
     ),
 }

@@ -9,17 +9,29 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from intake.parsing.textlines import phrases
+
 MAX_TAGS = 100_000
 MAX_DEPTH = 150
-MAX_OPEN_STYLES = 25
+MAX_OPEN_STYLES = 12
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?![a-zA-Z0-9])")
 # Elements that need no end tag or close each other: they do not pile up.
 _FLAT = frozenset(
-    "p li dt dd tr td th thead tbody tfoot option optgroup caption html head body title meta link base br hr img "
-    "input area col embed source track wbr param".split()
+    phrases(
+        """
+        p; li; dt; dd; tr; td; th; thead; tbody; tfoot; option; optgroup; caption; html; head; body; title; meta;
+        link; base; br; hr; img; input; area; col; embed; source; track; wbr; param
+        """
+    )
 )
-_STYLES = frozenset("a b big code em font i nobr s small strike strong tt u".split())
+_STYLES = frozenset(
+    phrases(
+        """
+        a; b; big; code; em; font; i; nobr; s; small; strike; strong; tt; u
+        """
+    )
+)
 
 
 def flatten(html: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..types import Forward, Person
-from . import attribution, forward_marks, headerblock
-from .field_words import WORDS, Field
-from .forward_words import REPLIES, SUBJECTS
-from .headers import Headers
-from .textlines import bare, clean, is_quoted, unquoted
+from intake.parsing import attribution, forward_marks, headerblock
+from intake.parsing.blocks import MAX_LINES
+from intake.parsing.field_words import WORDS, Field
+from intake.parsing.forward_words import REPLIES, SUBJECTS
+from intake.parsing.headers import Headers
+from intake.parsing.textlines import bare, clean, is_quoted, unquoted
+from intake.types import Forward, Person
 
 MAX_SUBJECT = 500
 _PREFIX = re.compile(r"\W{0,3}([^\s:：\[\]][^:：\[\]]{0,20}?)\s?(?:\[\d{1,3}\])?[:：]")
@@ -82,7 +83,7 @@ class _Finder:
         self.nothing_above = True
 
     def run(self) -> Forward | None:
-        for at, line in enumerate(self.lines):
+        for at, line in enumerate(self.lines[:MAX_LINES]):
             if not line.strip():
                 continue
             if is_quoted(line) and at > 0 and is_quoted(self.lines[at - 1]):
@@ -140,7 +141,7 @@ class _Finder:
         )
 
     def _attributed(self, at: int, taken: int) -> Forward | None:
-        """ "On … Anna wrote:" is a forward when the subject says so and no quote marks follow."""
+        """Take "On … Anna wrote:" for a forward when the subject says so and no quote marks follow."""
         below = next((line for line in self.lines[at + taken : at + taken + 8] if clean(line)), ">")
         if not self.forwarded or is_quoted(below) or is_quoted(self.lines[at]):
             return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from . import headerblock
-from .forward_words import MARKERS
-from .quote_words import ORIGINAL
-from .textlines import bare, clean
+from intake.parsing import headerblock
+from intake.parsing.forward_words import MARKERS
+from intake.parsing.quote_words import ORIGINAL
+from intake.parsing.textlines import bare, clean
 
 MAX_MARK = 160
 _DASHED = re.compile(r"[-_=*—–]{2,}[\s>]{0,3}([^-_=*—–\s].*?)[\s<]{0,3}[-_=*—–]{2,}[\s:：]{0,2}(.*)", re.DOTALL)

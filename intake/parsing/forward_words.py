@@ -7,7 +7,7 @@ not understood.
 
 from __future__ import annotations
 
-from .textlines import phrases
+from intake.parsing.textlines import phrases
 
 MARKERS: frozenset[str] = frozenset(
     phrase
@@ -107,11 +107,11 @@ MARKERS: frozenset[str] = frozenset(
         începe mesajul retrimis; începe mesajul expediat mai departe; iletilen ileti; iletilmiş mesaj; iletilen
         mesaj; yönlendirilen ileti; yönlendirilmiş ileti; yönlendirilen mesaj; yönlendirilmiş mesaj; ileti
         başlangıcı; iletilmiş ileti; iletilen ileti başlangıcı; yönlendirilen ileti başlangıcı; iletilen e-posta;
-        yönlendirilen e-posta; iletilmiş e-posta; i̇letilen i̇leti; i̇leti başlangıcı; i̇letilmiş mesaj; i̇letilen
-        mesaj; i̇letilmiş ileti; i̇letilen ileti; iletilen mesaj başlangıcı; i̇letilen ileti başlangıcı; iletilen
-        ileti başlıyor; i̇letilen e-posta; προωθημένο μήνυμα; έναρξη προωθημένου μηνύματος; προωθημένο e-mail;
-        προωθούμενο μήνυμα; αρχή προωθημένου μηνύματος; αρχή προωθούμενου μηνύματος; προώθηση μηνύματος; μήνυμα που
-        προωθήθηκε; mesazh i përcjellë; έναρξη μηνύματος που προωθήθηκε; προωθημένο email
+        yönlendirilen e-posta; iletilmiş e-posta; i̇letilen i̇leti; i̇leti başlangıcı; i̇letilmiş mesaj; i̇letilen mesaj;
+        i̇letilmiş ileti; i̇letilen ileti; iletilen mesaj başlangıcı; i̇letilen ileti başlangıcı; iletilen ileti
+        başlıyor; i̇letilen e-posta; προωθημένο μήνυμα; έναρξη προωθημένου μηνύματος; προωθημένο e-mail; προωθούμενο
+        μήνυμα; αρχή προωθημένου μηνύματος; αρχή προωθούμενου μηνύματος; προώθηση μηνύματος; μήνυμα που προωθήθηκε;
+        mesazh i përcjellë; έναρξη μηνύματος που προωθήθηκε; προωθημένο email
         """,
         # Russian, Ukrainian, Bulgarian, Macedonian, Belarusian
         """
@@ -137,12 +137,16 @@ MARKERS: frozenset[str] = frozenset(
         """,
         # Japanese, Korean, Chinese
         """
-        転送されたメッセージ; 転送メッセージ; 転送されたメール; 転送メール; メッセージを転送; 以下、転送メッセージ; 転送するメッセージ; メールの転送; 転送元のメッセージ; 転送メッセージの始まり;
-        以下、転送されたメッセージ; 以下、転送メール; 転送開始; 転送されたメッセージの開始; 전달된 메시지; 전달된 메일; 전달된 메세지; 전달 메시지; 전달받은 메시지 시작; 전달한 메시지; 전달된
-        이메일; 전달 메일; 포워드된 메시지; 전달된 메시지 시작; 전달한 메일; 아래는 전달된 메시지입니다; 다음은 전달된 메시지입니다; 전달하는 메시지; 전달된 메시지의 시작; 转发的邮件;
-        转发邮件; 已转发的邮件; 转发邮件信息; 下面是被转发的邮件; 开始转发的邮件; 转发的消息; 以下是转发的邮件; 转发的郵件; 已转发邮件; 转发信息; 被转发邮件信息; 开始转发邮件; 邮件转发; 转发消息;
-        以下是转发邮件; 被转发的邮件; 转发的信息; 下面是转发的邮件; 轉寄的郵件; 轉寄郵件; 轉寄的信件; 轉寄信件; 轉寄訊息; 已轉寄的郵件; 已轉寄郵件; 轉寄的訊息; 以下是被轉寄的郵件; 開始轉寄郵件;
-        轉寄的內容; 已轉發郵件; 轉發的郵件; 轉發郵件; 已轉寄訊息; 以下為轉寄郵件; 開始轉寄訊息; 以下是轉寄的郵件; 轉寄內容
+        転送されたメッセージ; 転送メッセージ; 転送されたメール; 転送メール; メッセージを転送; 以下、転送メッセージ;
+        転送するメッセージ; メールの転送; 転送元のメッセージ; 転送メッセージの始まり; 以下、転送されたメッセージ;
+        以下、転送メール; 転送開始; 転送されたメッセージの開始; 전달된 메시지; 전달된 메일; 전달된 메세지; 전달
+        메시지; 전달받은 메시지 시작; 전달한 메시지; 전달된 이메일; 전달 메일; 포워드된 메시지; 전달된 메시지 시작;
+        전달한 메일; 아래는 전달된 메시지입니다; 다음은 전달된 메시지입니다; 전달하는 메시지; 전달된 메시지의 시작;
+        转发的邮件; 转发邮件; 已转发的邮件; 转发邮件信息; 下面是被转发的邮件; 开始转发的邮件; 转发的消息;
+        以下是转发的邮件; 转发的郵件; 已转发邮件; 转发信息; 被转发邮件信息; 开始转发邮件; 邮件转发; 转发消息;
+        以下是转发邮件; 被转发的邮件; 转发的信息; 下面是转发的邮件; 轉寄的郵件; 轉寄郵件; 轉寄的信件; 轉寄信件;
+        轉寄訊息; 已轉寄的郵件; 已轉寄郵件; 轉寄的訊息; 以下是被轉寄的郵件; 開始轉寄郵件; 轉寄的內容; 已轉發郵件;
+        轉發的郵件; 轉發郵件; 已轉寄訊息; 以下為轉寄郵件; 開始轉寄訊息; 以下是轉寄的郵件; 轉寄內容
         """,
         # Vietnamese, Indonesian, Malay, Thai, Hindi
         """
@@ -152,9 +156,8 @@ MARKERS: frozenset[str] = frozenset(
         pesan diteruskan; mulai pesan diteruskan; mulai pesan terusan; surel terusan; awal pesan terusan; awal pesan
         yang diteruskan; pesan yg diteruskan; email yang diteruskan; mesej yang dimajukan; mesej dimajukan; mulakan
         mesej yang dimajukan; mesej dikirim semula; mulai meneruskan pesan; email terusan; mulai pesan yang
-        diteruskan; ข้อความที่ส่งต่อ; เริ่มข้อความที่ส่งต่อ; ข้อความส่งต่อ; อีเมลที่ส่งต่อ;
-        เริ่มต้นข้อความที่ส่งต่อ; ข้อความที่ถูกส่งต่อ; अग्रेषित संदेश; फ़ॉरवर्ड किया गया संदेश; आगे भेजा गया संदेश;
-        अग्रेषित किया गया संदेश; आगे भेजे गए मैसेज की शुरुआत
+        diteruskan; ข้อความที่ส่งต่อ; เริ่มข้อความที่ส่งต่อ; ข้อความส่งต่อ; อีเมลที่ส่งต่อ; เริ่มต้นข้อความที่ส่งต่อ; ข้อความที่ถูกส่งต่อ; अग्रेषित संदेश;
+        फ़ॉरवर्ड किया गया संदेश; आगे भेजा गया संदेश; अग्रेषित किया गया संदेश; आगे भेजे गए मैसेज की शुरुआत
         """,
     )
     for phrase in phrases(text)
@@ -169,7 +172,8 @@ SUBJECTS: frozenset[str] = frozenset(
         fwd.; předáno; prepos; preposlané; preposlana; prosl; proslijeđeno; prosleđeno; posr; posredovano;
         továbbítás; továbbítva; tov; továbbított; redir; redirecționat; trim; ilt; i̇lt; ıleti; ilet; yön; prw; πρθ;
         προώθ; προωθ; пересл; пересылка; перенаправлено; пер; переслано; нд; препр; edasi; edas; pers; pārs; הועבר;
-        העברה; إعادة توجيه; اعادة توجيه; محوّل; 转发; 轉寄; 轉發; 转; 転送; 전달; chuyển tiếp; tr.; teruskan; dimajukan; ส่งต่อ
+        העברה; إعادة توجيه; اعادة توجيه; محوّل; 转发; 轉寄; 轉發; 转; 転送; 전달; chuyển tiếp; tr.; teruskan;
+        dimajukan; ส่งต่อ
         """
     )
 )
@@ -179,7 +183,8 @@ REPLIES: frozenset[str] = frozenset(
         """
         re; aw; antw; antwort; sv; svar; r; rif; res; resp; rép; rep; réf; odp; odpověď; odpoveď; odg; vá; ynt;
         yanıt; απ; σχετ; отв; ответ; відп; отг; на; відповідь; atb; ats; vast; vast.; svb; tl; trả lời; bls.; balas;
-        回复; 回覆; 答复; 답장; 회신; 返信; תשובה; השב; رد; الرد; پاسخ; ตอบกลับ; ตอบ; răsp; va; ref; re.; ad; bal; 回信
+        回复; 回覆; 答复; 답장; 회신; 返信; תשובה; השב; رد; الرد; پاسخ; ตอบกลับ; ตอบ; răsp; va; ref; re.; ad; bal;
+        回信
         """
     )
 )

@@ -1,9 +1,9 @@
 """Header lines that a client wrote into the text above the mail that it answers or forwards.
 
-    From: Anna Smith <anna@client.example>
-    Sent: Monday, 5 January 2026 09:12
-    To: support@desk.example
-    Subject: Invoice
+From: Anna Smith <anna@client.example>
+Sent: Monday, 5 January 2026 09:12
+To: support@desk.example
+Subject: Invoice
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..types import Person
-from .field_words import LABELS, Field
-from .textlines import bare, clean, is_rule
+from intake.parsing.field_words import LABELS, Field
+from intake.parsing.textlines import bare, clean, is_rule
+from intake.types import Person
 
 MAX_LINES = 40
 MAX_CONTINUED = 4
@@ -114,5 +114,5 @@ def person(value: str) -> Person | None:
 
 def plain_name(name: str) -> str:
     """A name without quotes and brackets; "" where it is only an address again."""
-    name = name.removesuffix("mailto:").strip(" \t\"'<>[]()«»“”„‘’*_,;:|-‪‬")
+    name = name.removesuffix("mailto:").strip(" \t\"'<>[]()«»“”„‘’*_,;:|-")
     return "" if "@" in name else " ".join(name.split())

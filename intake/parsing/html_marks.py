@@ -48,10 +48,12 @@ BY_ENDING: tuple[tuple[str, Mark], ...] = (
     ("Signature", Mark.SIGNATURE),  # Outlook on the web
     ("signature_content", Mark.SIGNATURE),
 )
-_NAMES = {name: mark for name, mark in BY_ENDING}
+_NAMES = dict(BY_ENDING)
 _PREFIX = re.compile(r"^(?:x_|m_-?\d{1,25}|ydp[0-9a-f]{1,12}|yiv\d{1,15}|[0-9a-f]{6,12})+")
 _NUMBER = re.compile(r"_\d{1,15}$")
-_BORDER = re.compile(r"border:none;border-top:solid#[0-9a-f]{3,6}|border-top:1pxsolid#b5c4df|border-top:#b5c4df1ptsolid")
+_BORDER = re.compile(
+    r"border:none;border-top:solid#[0-9a-f]{3,6}|border-top:1pxsolid#b5c4df|border-top:#b5c4df1ptsolid"
+)
 _LABELLED = re.compile(r"^\W{0,3}[^\s:][^:]{0,30}:\s*\S")
 
 

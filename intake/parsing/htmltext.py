@@ -10,19 +10,34 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ..types import Fold, FoldKind
-from .flatten import MAX_TAGS, flatten, strip_tags
-from .html_lines import Lines
-from .html_marks import LINES_OF_SIGNATURE, Mark, looks_like_headers, mark_of
+from intake.parsing.flatten import MAX_TAGS, flatten, strip_tags
+from intake.parsing.html_lines import Lines
+from intake.parsing.html_marks import LINES_OF_SIGNATURE, Mark, looks_like_headers, mark_of
+from intake.parsing.textlines import phrases
+from intake.types import Fold, FoldKind
 
 SKIPPED = frozenset(
-    "script style head title template object iframe svg math noframes select textarea audio video -comment -doctype "
-    "-cdata -processing-instruction".split()
+    phrases(
+        """
+        script; style; head; title; template; object; iframe; svg; math; noframes; select; textarea; audio; video;
+        -comment; -doctype; -cdata; -processing-instruction
+        """
+    )
 )
-PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre table blockquote figure fieldset".split())
+PARAGRAPHS = frozenset(
+    phrases(
+        """
+        p; h1; h2; h3; h4; h5; h6; ul; ol; dl; pre; table; blockquote; figure; fieldset
+        """
+    )
+)
 BLOCKS = frozenset(
-    "div li tr dt dd center address article aside header footer section main nav form tbody thead tfoot caption "
-    "details summary body html legend figcaption".split()
+    phrases(
+        """
+        div; li; tr; dt; dd; center; address; article; aside; header; footer; section; main; nav; form; tbody;
+        thead; tfoot; caption; details; summary; body; html; legend; figcaption
+        """
+    )
 )
 RULE = "_" * 32
 MAX_URL = 2000

@@ -7,7 +7,7 @@ Phrases are separated by semicolons.
 
 from __future__ import annotations
 
-from .textlines import phrases
+from intake.parsing.textlines import phrases
 
 VERBS: tuple[str, ...] = phrases(
     """
@@ -27,7 +27,8 @@ VERBS: tuple[str, ...] = phrases(
 # Languages that put no space between words.
 VERBS_UNSPACED: tuple[str, ...] = phrases(
     """
-    写道; 寫道; 写到; 写了; 書きました; 書いた; さんは書; 님이 작성; 님께서 작성; 작성:; 썼습니다; 님이 쓴; 님의 메시지; เขียน; 写道：
+    写道; 寫道; 写到; 写了; 書きました; 書いた; さんは書; 님이 작성; 님께서 작성; 작성:; 썼습니다; 님이 쓴; 님의
+    메시지; เขียน; 写道：
     """
 )
 
@@ -36,8 +37,8 @@ OPENERS: frozenset[str] = frozenset(
         """
         on; at; in; am; le; la; el; em; no dia; a; il; il giorno; op; den; d.; på; þann; þ.; dne; dňa; dnia; w dniu;
         v; ve; dana; u; pe; în; în data de; la data de; pe data de; στις; την; vào; vào ngày; lúc; pada; tanggal;
-        เมื่อ; ในวันที่; วันที่; 在; 於; 于; בתאריך; ב; ב-; في; بتاريخ; در; kl; kuupäeval; на; в; у; quoting; citando;
-        zitat von; citerar; data; eguna; dia; el dia; el día; o dia; à
+        เมื่อ; ในวันที่; วันที่; 在; 於; 于; בתאריך; ב; ב-; في; بتاريخ; در; kl; kuupäeval; на; в; у; quoting; citando; zitat
+        von; citerar; data; eguna; dia; el dia; el día; o dia; à
         """
     )
 )
@@ -66,10 +67,11 @@ ORIGINAL: frozenset[str] = frozenset(
         письмо; оригинальное сообщение; первоначальное сообщение; оригинал сообщения; вихідне повідомлення;
         оригінальне повідомлення; початкове повідомлення; оригинално съобщение; изходно съобщение; първоначално
         съобщение; оригинална порука; изворна порука; оригинална порака; הודעה מקורית; ההודעה המקורית; الرسالة
-        الأصلية; الرسالة الاصلية; رسالة أصلية; پیام اصلی; پیغام اصلی; 元のメッセージ; 元のメール; オリジナルメッセージ; original message /
-        元のメッセージ; 원본 메시지; 원본 메일; 원본메시지; 원본메일; 원래 메시지; 원본 메세지; 원래의 메시지; 原始邮件; 原邮件; 原始信息; 原邮件信息; 原始郵件; 原始訊息; 原始信件; 原信息;
-        邮件原件; 回复的原邮件; 回复的邮件; 回復的原郵件; 原郵件; 回覆郵件; thư gốc; tin nhắn gốc; tin gốc; pesan asli; mesej asal; pesan awal;
-        ข้อความเดิม; ข้อความต้นฉบับ; मूल संदेश
+        الأصلية; الرسالة الاصلية; رسالة أصلية; پیام اصلی; پیغام اصلی; 元のメッセージ; 元のメール;
+        オリジナルメッセージ; original message / 元のメッセージ; 원본 메시지; 원본 메일; 원본메시지; 원본메일; 원래
+        메시지; 원본 메세지; 원래의 메시지; 原始邮件; 原邮件; 原始信息; 原邮件信息; 原始郵件; 原始訊息; 原始信件;
+        原信息; 邮件原件; 回复的原邮件; 回复的邮件; 回復的原郵件; 原郵件; 回覆郵件; thư gốc; tin nhắn gốc; tin gốc;
+        pesan asli; mesej asal; pesan awal; ข้อความเดิม; ข้อความต้นฉบับ; मूल संदेश
         """
     )
 )
@@ -78,14 +80,16 @@ ORIGINAL: frozenset[str] = frozenset(
 BETWEEN: frozenset[str] = frozenset(
     phrases(
         """
-        am; pm; uhr; um; at; by; from; user; der; schrieb; schreibt; skrev; schreef; heeft; hat; hr; kl; kl.; klo;
-        o; à; às; a; alle; ore; de; da; użytkownik; użytkownika; używacz; uživatel; odesílatel; používateľ;
-        odosielateľ; pouzivatel; korisnik; je; uporabnik; utilizatorul; пользователь; користувач; потребителят; в;
-        о; от; від; г; г.; р; р.; időpontban; ezt; írta; le; el; il; van; kell; kirjutas; kirjoitti; menulis; viết;
-        đã; lúc; vào; ο; η; χρήστης; έγραψε; מאת; כתב; בשעה; كتب; بواسطة; المستخدم; gmt; utc; cet; cest; eet; eest;
-        est; edt; pst; pdt; bst; ist; jst; h; nachm; vorm; vorm.; nachm.; μ.μ.; π.μ.; wrote; pisze; napisał;
-        napisał(a); napsal; napísal; napisao; a.m.; p.m.; tarihinde; kello; u; użytkownik:; escribió; escreveu;
-        scrisse; scritto; ha; uživatel:; пользователь:; následující; sender; 님이; さん; на; у; v; ve; oseba; oraz
+        wiadomość; napisana; przez; kontakt; keltezéssel; ο/η; ص; م; تمت; كتابة; ما; يلي; on; użytkownika; wysłana;
+        pukul; เวลา; ob; klo; ore; от; από; om; w; dniu; przesłana; nutzer; a las; las; le; pan; pani; cette; am;
+        pm; uhr; um; at; by; from; user; der; schrieb; schreibt; skrev; schreef; heeft; hat; hr; kl; kl.; o; à; às;
+        a; alle; de; da; użytkownik; używacz; uživatel; odesílatel; používateľ; odosielateľ; pouzivatel; korisnik;
+        je; uporabnik; utilizatorul; пользователь; користувач; потребителят; в; о; від; г; г.; р; р.; időpontban;
+        ezt; írta; el; il; van; kell; kirjutas; kirjoitti; menulis; viết; đã; lúc; vào; ο; η; χρήστης; έγραψε; מאת;
+        כתב; בשעה; كتب; بواسطة; المستخدم; gmt; utc; cet; cest; eet; eest; est; edt; pst; pdt; bst; ist; jst; h;
+        nachm; vorm; vorm.; nachm.; μ.μ.; π.μ.; wrote; pisze; napisał; napisał(a); napsal; napísal; napisao; a.m.;
+        p.m.; tarihinde; kello; u; użytkownik:; escribió; escreveu; scrisse; scritto; ha; uživatel:; пользователь:;
+        následující; sender; 님이; さん; на; у; v; ve; oseba; oraz
         """
     )
 )

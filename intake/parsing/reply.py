@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..types import Fold, FoldKind
-from . import headerblock, signature
-from .blocks import Block, Role, scan
-from .textlines import bare, clean, is_rule
+from intake.parsing import headerblock, signature
+from intake.parsing.blocks import Block, Role, scan
+from intake.parsing.textlines import bare, clean, is_rule
+from intake.types import Fold, FoldKind
 
 KINDS = {
     Role.MARK: FoldKind.QUOTE,

@@ -1,13 +1,16 @@
-"""Where the sender's signature begins. Only what is surely one: a mark above it, a device's line, a closing
-with a name below it. A closing alone is text. Linear time."""
+"""Where the sender's signature begins.
+
+Only what is surely one: a mark above it, a device's line, a closing with a name below it. A closing alone is
+text. Linear time.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from .signature_words import CLOSINGS, DEVICES, MOBILE_LINES, MOBILE_STARTS
-from .textlines import clean, is_rule
+from intake.parsing.signature_words import CLOSINGS, DEVICES, MOBILE_LINES, MOBILE_STARTS
+from intake.parsing.textlines import clean, is_rule
 
 DELIMITERS = frozenset(("--", "—", "––", "- -", "-- -"))
 LINES_AFTER_DELIMITER = 30
@@ -17,7 +20,9 @@ MOBILE_LENGTH = 110
 TRACKING_DOT = "ᐧ"  # Gmail add-ons leave it
 
 _CONTACT = re.compile(r"@|https?:|www\.|\+?\d[\d ()./-]{6,}|mailing list", re.IGNORECASE)
-_DASHED_NAME = re.compile(r"(?:[-–—]{1,3}|[-–—]{1,2} |/|// )(?=[^\W\d_])([^\s\d,:;!?]{2,20}(?: [^\s\d,:;!?]{1,20}){0,2})")
+_DASHED_NAME = re.compile(
+    r"(?:[-–—]{1,3}|[-–—]{1,2} |/|// )(?=[^\W\d_])([^\s\d,:;!?]{2,20}(?: [^\s\d,:;!?]{1,20}){0,2})"
+)
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "？", "！", "…")
 _TRIM = " \t,.!;:*_~-–—)…。，！"
 
@@ -113,7 +118,7 @@ def _is_capital_name(line: str) -> bool:
 
 
 def _dashed_name(lines: Sequence[str], start: int, end: int) -> int:
-    """ "-Anna" as the last line; not the only or last item of a list."""
+    """Count "-Anna" as the last line; not the only or last item of a list."""
     line = clean(lines[end - 1]).strip(".")
     if _DASHED_NAME.fullmatch(line) is None or end - 1 <= start:
         return 0

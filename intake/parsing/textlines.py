@@ -17,7 +17,7 @@ _INVISIBLE = dict.fromkeys(
 _SPACES = {0x00A0: " ", 0x202F: " ", 0x2009: " ", 0x3000: " ", 0x2007: " ", 0x0009: " "}
 _TRANSLATION = str.maketrans({**_INVISIBLE, **_SPACES})
 _QUOTE = re.compile(r"[ \t\u00a0\u200b\ufeff]{0,3}>")
-_EMOTICONS = frozenset(">:( >:-( >_< >.< >_> >:) >;) >:D >:-) >:| >:/ >.> ><".split())
+_EMOTICONS = frozenset([">:(", ">:-(", ">_<", ">.<", ">_>", ">:)", ">;)", ">:D", ">:-)", ">:|", ">:/", ">.>", "><"])
 _RULE = re.compile(r"[-_=*~#\u2010-\u2015\u2500\u2501 ]{3,}")
 
 
@@ -60,8 +60,3 @@ def bare(line: str) -> str:
 def is_rule(line: str) -> bool:
     """Whether a line is nothing but a drawn line of at least three dashes or the like."""
     return len(line) <= LOOK and _RULE.fullmatch(line) is not None and bool(line.strip())
-
-
-def is_blank(line: str) -> bool:
-    """Whether a line shows nothing."""
-    return not clean(line) and len(line) <= LOOK or not line.strip()
