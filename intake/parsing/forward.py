@@ -18,6 +18,8 @@ from intake.parsing.textlines import bare, clean, is_quoted, unquoted
 from intake.types import Forward, Person
 
 MAX_SUBJECT = 500
+_FORWARDS = frozenset(prefix.casefold() for prefix in SUBJECTS)
+_REPLIES = frozenset(prefix.casefold() for prefix in REPLIES)
 _PREFIX = re.compile(r"\W{0,3}([^\s:：\[\]][^:：\[\]]{0,20}?)\s?(?:\[\d{1,3}\])?[:：]")
 _BRACKET = re.compile(r"\s*\[(?:fwd|fw)\s?:", re.IGNORECASE)
 
@@ -47,17 +49,17 @@ def is_forward_subject(subject: str) -> bool:
     """Whether the first prefix of a subject says "forwarded"."""
     if _BRACKET.match(subject[:20]):
         return True
-    return _first_prefix(subject) in SUBJECTS
+    return _first_prefix(subject) in _FORWARDS
 
 
 def is_reply_subject(subject: str) -> bool:
     """Whether the first prefix of a subject says "answered"."""
-    return _first_prefix(subject) in REPLIES
+    return _first_prefix(subject) in _REPLIES
 
 
 def without_prefix(subject: str) -> str:
     """The subject behind its first prefix, where that says "forwarded"."""
-    if _first_prefix(subject) not in SUBJECTS:
+    if _first_prefix(subject) not in _FORWARDS:
         return subject
     head, mark, rest = subject.partition(":")
     return (rest if mark else head.partition("：")[2]).strip()

@@ -11,6 +11,7 @@ from intake.parsing.quote_words import ORIGINAL
 from intake.parsing.textlines import bare, clean
 
 MAX_MARK = 160
+_ORIGINAL = frozenset(phrase.casefold() for phrase in ORIGINAL)
 _DASHED = re.compile(r"[-_=*—–]{2,}[\s>]{0,3}([^-_=*—–\s].*?)[\s<]{0,3}[-_=*—–]{2,}[\s:：]{0,2}(.*)", re.DOTALL)
 _PARTS = re.compile(r"\s*(?:/|\||-{2,}|—)\s*")
 _BY = tuple(
@@ -62,4 +63,4 @@ def is_original(line: str) -> bool:
     if dashed is None or dashed.group(2):
         return False
     words = _folded(dashed.group(1))
-    return words in ORIGINAL or any(part in ORIGINAL for part in _PARTS.split(words))
+    return words in _ORIGINAL or any(part in _ORIGINAL for part in _PARTS.split(words))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from intake.parsing.textlines import phrases
 
 MARKERS: frozenset[str] = frozenset(
-    phrase
+    phrase.casefold()
     for text in (
         # English
         """

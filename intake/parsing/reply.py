@@ -47,7 +47,7 @@ def split(text: str, *, structure: tuple[Fold, ...] | None = None) -> Reply:
     folded = _folded(lines, blocks)
     if folded is None:
         return Reply(text=_trimmed(lines))
-    return Reply(text=_trimmed(_kept(lines, blocks, folded)), folds=_folds(folded))
+    return Reply(text=_trimmed(_kept(lines, blocks, folded)), folds=_folds(lines, folded))
 
 
 def _without_rule(lines: Sequence[str], block: Block) -> tuple[Block, ...]:
@@ -120,13 +120,17 @@ def _trimmed(lines: Sequence[str]) -> str:
     return "\n".join(out).strip("\n")
 
 
-def _folds(folded: Sequence[Block]) -> tuple[Fold, ...]:
-    """Neighbours of one kind are one fold."""
+def _folds(lines: Sequence[str], folded: Sequence[Block]) -> tuple[Fold, ...]:
+    """Neighbours of one kind are one fold, with the blank lines between them."""
     folds: list[Fold] = []
     for block in folded:
         kind = KINDS.get(block.role, FoldKind.QUOTE)
-        if folds and folds[-1].end == block.start and folds[-1].kind is kind:
+        if folds and folds[-1].kind is kind and _is_gap(lines[folds[-1].end : block.start]):
             folds[-1] = Fold(start=folds[-1].start, end=block.end, kind=kind)
         else:
             folds.append(Fold(start=block.start, end=block.end, kind=kind))
     return tuple(folds)
+
+
+def _is_gap(lines: Sequence[str]) -> bool:
+    return len(lines) <= 3 and not any(line.strip() for line in lines)

@@ -170,9 +170,9 @@ MOBILE_STARTS: tuple[str, ...] = phrases(
 # One of them must stand in the line too: "Sent from my iPhone", and not "Sent from my old address".
 DEVICES: tuple[str, ...] = phrases(
     """
-    iphone; ipad; ipod; android; samsung; galaxy; blackberry; nokia; htc; huawei; xiaomi; redmi; xperia; motorola;
-    moto g; oneplus; pixel; windows; outlook; mail; gmail; yahoo; aol; gmx; web.de; proton; tutanota; tuta;
-    smartphone; phone; handy; mobil; móvil; movil; mobiel; telefon; téléphone; teléfono; telefono; telemóvel;
+    iphone; iphon; ipad; ipod; android; samsung; galaxy; blackberry; nokia; htc; huawei; xiaomi; redmi; xperia;
+    motorola; moto g; oneplus; pixel; windows; outlook; mail; gmail; yahoo; aol; gmx; web.de; proton; tutanota;
+    tuta; smartphone; phone; handy; mobil; móvil; movil; mobiel; telefon; téléphone; teléfono; telefono; telemóvel;
     celular; cellulare; cellular; tablet; surface; spark; bluemail; airmail; polymail; superhuman; newton;
     thunderbird; k-9; fairemail; aquamail; apple; macbook; ios; icloud; zimbra; touchdown; boxer; canary; device;
     gerät; terminal; puhelimesta; puhelimella; matkapuhelin; телефон; мобил; мобіл; смартфон; почт; пошт; айфон;
