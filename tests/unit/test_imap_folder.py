@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.receiving.imap_folder import BATCH_MAILS, SEARCH_WINDOW, Folder, Standing, batches
@@ -45,6 +45,7 @@ def test_a_very_large_folder_is_searched_piece_by_piece() -> None:
     assert server.searches == 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3_000), max_size=200))
 def test_batches_keep_the_order_and_their_limits(sizes: list[int]) -> None:
     mails = [Standing(uid=number, size=size, internal_date=None) for number, size in enumerate(sizes)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.receiving.mail_data import END, MailData, Refusal, Room
@@ -84,6 +84,7 @@ def test_mails_share_their_room_and_give_it_back() -> None:
     assert room.free == 150
 
 
+@settings(deadline=None)
 @given(PIECES, st.lists(st.integers(0, 60), max_size=6))
 def test_any_content_comes_through_however_it_is_cut(content: bytes, cuts: list[int]) -> None:
     body = content + b"\r\n"
