@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
@@ -12,6 +13,7 @@ from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEPTH, MAX_PARTS
 from intake.parsing.structure import Entity
 
+META_CHARSET = re.compile(rb"(?i)<meta\b[^<>]{0,200}charset\s*=\s*[\"']?\s*([a-z0-9_.:-]{2,40})")
 READABLE = ("text/plain", "text/html")
 LIKE_HTML = ("application/xhtml+xml", "text/x-html", "text/htm")
 OTHER_TEXT = ("text/enriched", "text/richtext", "text/markdown", "text/x-amp-html", "text/watch-html")
@@ -35,7 +37,8 @@ class Part:
     def decoded(self) -> tuple[bytes, str | None]:
         """The content without its transfer encoding, and what was wrong with it."""
         if isinstance(self.message, Entity):
-            return transfer.decode(self.message.source, self.headers.first("content-transfer-encoding"))
+            encoding = self.headers.first("content-transfer-encoding")
+            return transfer.decode(self.message.source, encoding, is_text=self.content_type.startswith("text/"))
         content = self.message.get_payload(decode=True)
         return (content, None) if isinstance(content, bytes) else (self.message.as_bytes(), None)
 
@@ -47,11 +50,17 @@ class Part:
     @cached_property
     def text_and_defect(self) -> tuple[str, str | None]:
         """The content as text with LF line ends, and what was wrong with it."""
-        text, defect = charset.decode(self.payload, self.headers.parameter("content-type", "charset"))
+        declared = self.headers.parameter("content-type", "charset") or self._meta_charset()
+        text, defect = charset.decode(self.payload, declared)
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
         if self.content_type == "text/plain" and self.headers.parameter("content-type", "format") is not None:
             text = flowed.unfold(text, self.headers)
         return text, defect or self.decoded[1]
+
+    def _meta_charset(self) -> str | None:
+        """Return the charset that HTML names itself, where the mail names none."""
+        match = META_CHARSET.search(self.payload[:4096]) if self.content_type == "text/html" else None
+        return match[1].decode("ascii") if match else None
 
     @property
     def text(self) -> str:
@@ -96,9 +105,9 @@ def _walk(message: Message, path: str, parent: str, position: int, depth: int) -
 def _default(message: Message, headers: Headers) -> str:
     """Return the type of a part that names none; a named one is a file (`Content-Type: name="a.doc"`)."""
     named = headers.parameter("content-type", "name") or headers.parameter("content-disposition", "filename")
-    if "content-type" not in headers.names():
-        return "" if named else message.get_default_type()
-    return "" if named else "text/plain"
+    if named or headers.disposition().startswith("attach"):
+        return ""
+    return "text/plain" if "content-type" in headers.names() else message.get_default_type()
 
 
 @dataclass(frozen=True, kw_only=True)

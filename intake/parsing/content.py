@@ -22,7 +22,7 @@ ENCRYPTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The readable whole of a mail. Line numbers count in `text.split("\\n")`.
+    r"""The readable whole of a mail. Line numbers count in `text.split("\n")`.
 
     `structure` are folds that the HTML's structure shows, where the text was made from it (`drawn`); `encoded` the
     lines of uuencoded files; `appendix` is what an invitation says, to be put behind the text.
@@ -66,8 +66,8 @@ def read(root: Entity, *, broken: bool = False) -> Content:
         attachments=found,
         structure=structure,
         drawn=not opened.text.strip() and all(part.content_type == "text/html" for part in chosen.text),
-        encoded=_encoded_lines(text) if files else (),
-        appendix=_invitation(found, text),
+        encoded=encoded_lines(text) if files else (),
+        appendix=_invitation(found),
         defects=tuple(dict.fromkeys(defect for defect in defects if defect)),
     )
 
@@ -123,7 +123,7 @@ def _order(file: Attachment) -> tuple[int, ...]:
     return tuple(int(step) for step in re.split(r"[./]", file.part) if step.isdigit())
 
 
-def _encoded_lines(text: str) -> tuple[Fold, ...]:
+def encoded_lines(text: str) -> tuple[Fold, ...]:
     """Return the lines of the uuencoded files in a text."""
     found: list[Fold] = []
     start: int | None = None
@@ -136,13 +136,10 @@ def _encoded_lines(text: str) -> tuple[Fold, ...]:
     return tuple(found)
 
 
-def _invitation(found: tuple[Attachment, ...], text: str) -> str:
-    """Return what the first invitation says, with an empty line before it where there is text."""
-    for file in attachments.each_calendar(found):
-        described = calendar.describe(file.content)
-        if described:
-            return ("\n\n" if text.strip() and not text.endswith("\n") else "\n" if text.strip() else "") + described
-    return ""
+def _invitation(found: tuple[Attachment, ...]) -> str:
+    """Return what the first invitation says."""
+    described = (calendar.describe(file.content) for file in attachments.each_calendar(found))
+    return next((text for text in described if text), "")
 
 
 def attached_mail(root: Entity) -> tuple[Headers, str] | None:

@@ -94,8 +94,8 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
         kind=verdict.kind,
         kind_reason=verdict.reason,
         auto_response_allowed=verdict.auto_response_allowed,
-        text=body.text + body.appendix,
-        reply_text=newly + body.appendix,
+        text=_below(body.text, body.appendix),
+        reply_text=_below(newly, body.appendix),
         folds=folds,
         html=body.html,
         attachments=body.attachments,
@@ -149,15 +149,22 @@ def _reply(
     if not body.encoded:
         return found.text, found.folds
     folds = tuple(sorted((*found.folds, *body.encoded), key=lambda fold: fold.start))
-    return _without(found.text, body), folds
+    return _without_encoded(found.text), folds
 
 
-def _without(text: str, body: content.Content) -> str:
+def _without_encoded(text: str) -> str:
     """Take uuencoded files out of the newly written text."""
-    lines = body.text.split("\n")
-    for fold in body.encoded:
-        text = text.replace("\n".join(lines[fold.start : fold.end]), "")
-    return text
+    lines = text.split("\n")
+    for fold in reversed(content.encoded_lines(text)):
+        del lines[fold.start : fold.end]
+    return "\n".join(lines)
+
+
+def _below(text: str, appendix: str) -> str:
+    """Put what an invitation says below a text."""
+    if not appendix or not text.strip():
+        return appendix or text
+    return f"{text.rstrip()}\n\n{appendix}"
 
 
 # ------------------------------------------------------------------ headers

@@ -124,9 +124,7 @@ def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, e
         if not line or not bare:
             at += len(line)
             break
-        if bare[:1] in b" \t" and lines:
-            lines.append(line)
-        elif HEADER.match(bare):
+        if (bare[:1] in b" \t" and lines) or HEADER.match(bare):
             lines.append(line)
         elif not junk.holds(at, at + len(line), is_root=is_root):
             work.defect("A header block has no blank line at its end; the rest was read as the body.")
@@ -223,7 +221,7 @@ def _sections(content: bytes, start: int, end: int, boundary: bytes) -> tuple[li
     while at >= 0 and len(found) <= MAX_PARTS:
         after = at + len(delimiter)
         match = DELIMITER_END.match(content, after, end) if _begins_line(content, at, start) else None
-        if match and not (match[1] and _names(content, open_at, content[at + 2 : match.end()])):
+        if match and not (match[1] and _names(content, open_at, at, content[at + 2 : match.end()])):
             if open_at is not None:
                 found.append((open_at, max(open_at, _before_line_end(content, at))))
             closed = bool(match[1])
@@ -235,9 +233,12 @@ def _sections(content: bytes, start: int, end: int, boundary: bytes) -> tuple[li
     return found, closed
 
 
-def _names(content: bytes, open_at: int | None, line: bytes) -> bool:
+def _names(content: bytes, open_at: int | None, at: int, line: bytes) -> bool:
     """Say whether a part names a boundary that is the one around it and "--": then the line is no end."""
-    return open_at is not None and b"oundary=" in content[open_at : open_at + 500] and line.strip() in content[open_at : open_at + 500]
+    if open_at is None:
+        return False
+    opened = content[open_at : min(at, open_at + 500)]
+    return b"oundary=" in opened and line.strip() in opened
 
 
 def _begins_line(content: bytes, at: int, start: int) -> bool:

@@ -12,6 +12,9 @@ SIGNATURE = b"\x78\x9f\x3e\x22"
 MESSAGE, ATTACHMENT = 1, 2
 BODY, OEM_CODEPAGE, MESSAGE_PROPERTIES = 0x800C, 0x9007, 0x9003
 RENDER_DATA, TITLE, CONTENT, FILE_PROPERTIES, TRANSPORT_NAME = 0x9002, 0x8010, 0x800F, 0x9005, 0x9001
+CODEPAGES = {65001: "utf-8", 28591: "iso-8859-1", 28592: "iso-8859-2", 28595: "iso-8859-5", 20127: "us-ascii",
+             20866: "koi8-r", 21866: "koi8-u", 50220: "iso-2022-jp", 51932: "euc-jp", 51949: "euc-kr", 54936: "gb18030",
+             65000: "utf-7"}  # fmt: skip
 HEADER = struct.Struct("<BII")
 CUT_OFF = "The winmail.dat is cut off; what is whole was read."
 
@@ -44,29 +47,42 @@ class _File:
     properties: dict[int, mapi.Value] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What was read of a container so far."""
+
+    files: list[_File] = field(default_factory=list)
+    properties: dict[int, mapi.Value] = field(default_factory=dict)
+    body: bytes = b""
+    codepage: str = "cp1252"
+    defects: list[str] = field(default_factory=list)
+
+    def add(self, level: int, name: int, value: bytes) -> None:
+        """Take in one attribute."""
+        if level == 0:
+            self.defects.append(CUT_OFF)
+        elif level == ATTACHMENT:
+            _add_to_file(self.files, name, value)
+        elif name == OEM_CODEPAGE and len(value) >= 2:
+            self.codepage = f"cp{struct.unpack_from('<H', value)[0]}"
+        elif name == BODY:
+            self.body = value
+        elif name == MESSAGE_PROPERTIES:
+            self.properties.update(mapi.read(value))
+
+
 def read(content: bytes) -> Container | None:
     """Return what a container holds, or None where it is no container or nothing is in it."""
     if not content.startswith(SIGNATURE):
         return None
-    files: list[_File] = []
-    message: dict[int, mapi.Value] = {}
-    body, codepage, defects = b"", "cp1252", []
+    reading = _Reading()
     for level, name, value in _attributes(content):
-        if level == 0:
-            defects.append(CUT_OFF)
-        elif level == ATTACHMENT:
-            _add_to_file(files, name, value)
-        elif name == OEM_CODEPAGE and len(value) >= 2:
-            codepage = f"cp{struct.unpack_from('<H', value)[0]}"
-        elif name == BODY:
-            body = value
-        elif name == MESSAGE_PROPERTIES:
-            message.update(mapi.read(value))
-    found = tuple(one for file in files for one in _files(file, codepage))
-    text, html = _bodies(message, body, codepage)
+        reading.add(level, name, value)
+    found = tuple(one for file in reading.files for one in _files(file, reading.codepage))
+    text, html = _bodies(reading.properties, reading.body, reading.codepage)
     if not (found or text or html):
         return None
-    return Container(files=found, text=text, html=html, defects=tuple(defects))
+    return Container(files=found, text=text, html=html, defects=tuple(reading.defects))
 
 
 def _attributes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -76,12 +92,14 @@ def _attributes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
         level, tag, size = HEADER.unpack_from(content, at)
         at += HEADER.size
         if level not in (MESSAGE, ATTACHMENT):
-            return
+            break
         yield level, tag & 0xFFFF, content[at : at + size]
         if at + size > len(content):
             yield 0, 0, b""
             return
         at += size + 2
+    if at < len(content) < at + HEADER.size and content[at:].strip(b"\0\r\n"):
+        yield 0, 0, b""
 
 
 def _add_to_file(files: list[_File], name: int, value: bytes) -> None:
@@ -140,4 +158,4 @@ def _html(message: dict[int, mapi.Value], codepage: str) -> str:
     if value.kind == mapi.UNICODE:
         return mapi.text(value, codepage)
     number = mapi.number(message.get(mapi.INTERNET_CODEPAGE))
-    return charset.decode(value.content, {65001: "utf-8", 28591: "iso-8859-1", 20127: "us-ascii"}.get(number, f"cp{number or 1252}"))[0].strip("\0")
+    return charset.decode(value.content, CODEPAGES.get(number, f"cp{number or 1252}"))[0].strip("\0")

@@ -9,7 +9,8 @@ import re
 
 from intake.parsing import encoded_words
 
-BASE64_LINES = re.compile(rb"[A-Za-z0-9+/\r\n]*={0,2}[\r\n\t ]*\Z")
+BASE64_BLOCK = re.compile(rb"[\r\n]*(?:[A-Za-z0-9+/]+[ \t]*[\r\n]+)*(?:[A-Za-z0-9+/]*={0,2}[ \t]*(?:[\r\n]+|\Z))")
+WORDS = re.compile(rb"[ _-][^\r\n]*[ _-]")
 SPACES = re.compile(rb"[\s\x00]+")
 UU_BEGIN = re.compile(rb"(?:\A|(?<=\n))begin[ -](?:base64 )?([0-7]{3,4}) ([^\r\n]{1,255})\r?\n")
 UU_BEGIN_LINE = re.compile(r"begin[ -](?:base64 )?[0-7]{3,4} \S")
@@ -27,13 +28,16 @@ def name(declared: str | None) -> str:
     return "" if re.match(r"(?:7|8|bin)", plain) or not plain else plain
 
 
-def decode(content: bytes, declared: str | None) -> tuple[bytes, str | None]:
-    """Return what an encoded body holds, and a sentence on what was wrong, or None. Unknown encodings stay as they are."""
+def decode(content: bytes, declared: str | None, *, is_text: bool = False) -> tuple[bytes, str | None]:
+    """Return what an encoded body holds, and a sentence on what was wrong, or None.
+
+    Unknown encodings stay as they are. Text that a list program put below base64 stays where the body `is_text`.
+    """
     meant = name(declared)
     if meant == "":
         return content, None
     if meant == "base64":
-        return _base64(content)
+        return _base64(content, is_text)
     if meant == "quoted-printable":
         return _quoted(content), None
     if meant == "uuencode":
@@ -42,29 +46,35 @@ def decode(content: bytes, declared: str | None) -> tuple[bytes, str | None]:
     return content, f"The transfer encoding {meant[:40]!r} is unknown; the content was left as it is."
 
 
-def _base64(content: bytes) -> tuple[bytes, str | None]:
+def _base64(content: bytes, is_text: bool) -> tuple[bytes, str | None]:
     try:
         return base64.b64decode(content.translate(None, b"\r\n\t "), validate=True), None
     except (binascii.Error, ValueError):
         pass
-    if not _looks_like_base64(content):
+    block, rest = _block_and_rest(content)
+    if not _looks_like_base64(block):
         return content, "The content says that it is base64 and is not; it was left as it is."
-    return encoded_words.base64_bytes(_without_trailer(content)), "The base64 content is damaged; what is whole was read."
+    found = encoded_words.base64_bytes(block)
+    if rest.strip():
+        below = b"\n" + rest if is_text else b""
+        return found + below, "Something that is no base64 follows the base64 content."
+    return found, "The base64 content is damaged; what is whole was read."
+
+
+def _block_and_rest(content: bytes) -> tuple[bytes, bytes]:
+    """Split base64 from the text that list programs put under it: what follows the padding or a line with spaces."""
+    match = BASE64_BLOCK.match(content)
+    end = match.end() if match else 0
+    rest = content[end:]
+    return (content, b"") if not WORDS.search(rest[:2000]) else (content[:end], rest)
 
 
 def _looks_like_base64(content: bytes) -> bool:
     """Say whether most of the first lines are base64; plain text with a wrong label is not."""
-    sample = SPACES.sub(b"", content[:4000])
-    strange = len(encoded_words.NOT_BASE64.sub(b"", sample))
-    return bool(sample) and strange >= len(sample) * 0.9 and not (b" " in content[:200].strip())
-
-
-def _without_trailer(content: bytes) -> bytes:
-    """Cut off text that list programs put under base64: lines after the padding that hold a space."""
-    lines = content.splitlines()
-    while lines and (b" " in lines[-1].strip() or not lines[-1].strip()):
-        lines.pop()
-    return b"\n".join(lines)
+    sample = content[:4000]
+    dense = SPACES.sub(b"", sample)
+    fitting = len(encoded_words.NOT_BASE64.sub(b"", dense))
+    return bool(dense) and fitting >= len(dense) * 0.9 and b" " not in sample[:200].strip() and len(dense) >= 8
 
 
 def _quoted(content: bytes) -> bytes:
