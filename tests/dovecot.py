@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import itertools
 import os
 import pwd
@@ -152,7 +153,7 @@ def _names() -> dict[str, str]:
     """Whose rights the parts of the server run with: all ours, or Dovecot's own users under root."""
     me = pwd.getpwuid(os.geteuid())
     if me.pw_uid != 0:
-        group = str(me.pw_gid)
+        group = grp.getgrgid(me.pw_gid).gr_name
         return dict.fromkeys(("internal", "login", "mail"), me.pw_name) | {"group": group, "mail_group": group}
     return {"internal": "dovecot", "login": "dovenull", "group": "dovecot", "mail": "dovecot", "mail_group": "dovecot"}
 
