@@ -114,7 +114,7 @@ def weigh(text: str) -> Weight:
     dashed = _DASHED.fullmatch(text)
     if dashed is not None:
         return Weight.STRONG if _VERB.search(dashed.group(1).lower()) else Weight.NONE
-    text = text.lstrip("-—– ").rstrip()
+    text = text.lstrip("-—– *_").rstrip(" *_")
     if not text.endswith((":", "：")) or len(text) > MAX_LENGTH:
         return Weight.NONE
     lowered = text.lower()
@@ -130,7 +130,7 @@ def weigh(text: str) -> Weight:
 
 
 def _weigh_dated(text: str, *, verb: bool, dated: bool, timed: bool, addressed: bool) -> Weight:
-    if verb and (dated or (timed and addressed)):
+    if verb and ((dated and (timed or addressed)) or (timed and addressed)):
         return Weight.STRONG
     if not verb and dated and timed and addressed and _ENDS_IN_ADDRESS.search(text):
         return Weight.STRONG

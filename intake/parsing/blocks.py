@@ -18,6 +18,7 @@ class Role(Enum):
 
     OWN = "written by the sender"
     MARK = "introduces a quote"
+    BARE = "introduces an earlier mail without quote marks"
     QUOTE = "quoted"
     REST = "an earlier mail, to the end"
     FORWARD = "a forwarded mail"
@@ -71,7 +72,7 @@ class _Scanner:
             self.at = block.end
         if self.total < len(self.lines):
             last = self.blocks.pop()
-            role = Role.OWN if last.role is Role.MARK else last.role
+            role = Role.OWN if last.role in (Role.MARK, Role.BARE) else last.role
             self.blocks.append(replace(last, role=role, end=len(self.lines), cut=None))
         return self.blocks
 
@@ -81,7 +82,7 @@ class _Scanner:
         end = self.at + 1
         if not clean(line):
             last = self.blocks[-1].role if self.blocks else Role.OWN
-            return Block(role=last if last is not Role.MARK else Role.OWN, start=self.at, end=end)
+            return Block(role=Role.OWN if last in (Role.MARK, Role.BARE) else last, start=self.at, end=end)
         self.own_seen = self.own_seen or not is_rule(bare(line))
         return Block(role=Role.OWN, start=self.at, end=end, cut=self._shared())
 
@@ -171,7 +172,8 @@ class _Scanner:
         end = self.at + taken
         if self.own_seen and not self._quoted_below(end):
             return Block(role=Role.REST, start=self.at, end=self.total)
-        return Block(role=Role.MARK, start=self.at, end=end)
+        bare_mail = self._below(end) < self.total and not self._quoted_below(end)
+        return Block(role=Role.BARE if bare_mail else Role.MARK, start=self.at, end=end)
 
     def _header(self) -> Block | None:
         line = self.lines[self.at]

@@ -11,16 +11,16 @@ from intake.parsing.textlines import phrases
 
 VERBS: tuple[str, ...] = phrases(
     """
-    wrote; writes; has written; replied; said; schrieb; schreibt; geschrieben; schrieben; a écrit; écrit; a ecrit;
-    écrivait; a envoyé; ha escrito; escribió; escribio; escribe; escribía; escreveu; escreveram; ha scritto; scrive;
-    scrisse; va escriure; ha escrit; escribiu; idatzi du; idatzi zuen; schreef; geschreven; skrev; skriver;
-    skrifaði; har skrevet; har skrivit; kirjoitti; kirjoittaa; kirjutas; rakstīja; raksta; rašė; parašė; napisał;
-    napisał(a); napisała; napisali; pisze; napsal; napsal(a); napsala; píše; napísal; napísala; napísal(a);
-    napísal/a; napisao; napisala; napisao/la; napisao je; je napisal; piše; írta; írja; a scris; scrie; yazdı;
-    yazmış; şunu yazdı; şunları yazdı; tarafından yazıldı; написал; написала; написал(а); пишет; писал; писала;
-    написав; пише; написа; напиша; писао је; написао; напісаў; έγραψε; έγραψαν; έγραψε/αν; shkroi; כתב; כתבה; כתב/ה;
-    כתב/כתבה; כתבו; كتب; كتبت; كتابة; نوشت; نوشته است; đã viết; viết; menulis; tulis; ने लिखा; लिखा; লিখেছেন; je
-    pisal
+    wrote; writes; has written; sent; verzond; sendte; skickade; envió; enviou; ha inviato; wysłał; отправил;
+    lähetti; replied; said; schrieb; schreibt; geschrieben; schrieben; a écrit; écrit; a ecrit; écrivait; a envoyé;
+    ha escrito; escribió; escribio; escribe; escribía; escreveu; escreveram; ha scritto; scrive; scrisse; va
+    escriure; ha escrit; escribiu; idatzi du; idatzi zuen; schreef; geschreven; skrev; skriver; skrifaði; har
+    skrevet; har skrivit; kirjoitti; kirjoittaa; kirjutas; rakstīja; raksta; rašė; parašė; napisał; napisał(a);
+    napisała; napisali; pisze; napsal; napsal(a); napsala; píše; napísal; napísala; napísal(a); napísal/a; napisao;
+    napisala; napisao/la; napisao je; je napisal; piše; írta; írja; a scris; scrie; yazdı; yazmış; şunu yazdı;
+    şunları yazdı; tarafından yazıldı; написал; написала; написал(а); пишет; писал; писала; написав; пише; написа;
+    напиша; писао је; написао; напісаў; έγραψε; έγραψαν; έγραψε/αν; shkroi; כתב; כתבה; כתב/ה; כתב/כתבה; כתבו; كتب;
+    كتبت; كتابة; نوشت; نوشته است; đã viết; viết; menulis; tulis; ने लिखा; लिखा; লিখেছেন; je pisal
     """
 )
 

@@ -16,12 +16,13 @@ from intake.types import Fold, FoldKind
 
 KINDS = {
     Role.MARK: FoldKind.QUOTE,
+    Role.BARE: FoldKind.QUOTE,
     Role.QUOTE: FoldKind.QUOTE,
     Role.REST: FoldKind.QUOTE,
     Role.FORWARD: FoldKind.FORWARD,
     Role.SIGNATURE: FoldKind.SIGNATURE,
 }
-ABOVE = (Role.MARK, Role.REST, Role.FORWARD, Role.SIGNATURE)
+ABOVE = (Role.MARK, Role.BARE, Role.REST, Role.FORWARD, Role.SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,8 @@ def _folded(lines: Sequence[str], blocks: Sequence[Block]) -> list[Block] | None
     answered = [at for at in quotes if at < own[-1]]
     folded = [block for block in blocks if block.role not in (Role.OWN, Role.QUOTE)]
     folded += [blocks[at] for at in quotes if at > own[-1]]
-    if len(answered) == 1 and answered[0] < own[0] and blocks[answered[0]].attributed:
+    unclear = any(block.role is Role.BARE for block in blocks)  # whose the text below it is
+    if len(answered) == 1 and not unclear and blocks[answered[0]].attributed:
         folded.append(blocks[answered[0]])
     return sorted(folded, key=lambda block: block.start)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from intake.parsing.signature_words import CLOSINGS, DEVICES, MOBILE_LINES, MOBILE_STARTS
+from intake.parsing.signature_words import CLOSINGS, DEVICES, EXCUSES, MOBILE_LINES, MOBILE_STARTS
 from intake.parsing.textlines import clean, is_rule
 
 DELIMITERS = frozenset(("--", "—", "––", "- -", "-- -"))
@@ -23,6 +23,7 @@ _CONTACT = re.compile(r"@|https?:|www\.|\+?\d[\d ()./-]{6,}|mailing list", re.IG
 _DASHED_NAME = re.compile(
     r"(?:[-–—]{1,3}|[-–—]{1,2} |/|// )(?=[^\W\d_])([^\s\d,:;!?]{2,20}(?: [^\s\d,:;!?]{1,20}){0,2})"
 )
+_SENT_FROM = re.compile(r"sent (?:from|via) (?:my|a|an|the) [^\s,]{1,20}(?: [^\s,]{1,20}){0,4}")
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "？", "！", "…")
 _TRIM = " \t,.!;:*_~-–—)…。，！"
 
@@ -98,7 +99,9 @@ def is_mobile(line: str) -> bool:
         return False
     if lowered in MOBILE_LINES:
         return True
-    if lowered.startswith(("sent from my ", "sent via my ")) and len(lowered) <= 40:
+    if ("," in lowered or ". " in lowered) and not any(word in lowered for word in EXCUSES):
+        return False
+    if _SENT_FROM.fullmatch(lowered):
         return True
     return lowered.startswith(MOBILE_STARTS) and any(device in lowered for device in DEVICES)
 

@@ -182,6 +182,14 @@ DEVICES: tuple[str, ...] = phrases(
     """
 )
 
+# A device's line is a sentence without a comma, unless it asks for pardon.
+EXCUSES: tuple[str, ...] = phrases(
+    """
+    excuse; typo; brevity; brief; kürze; tippfehler; fautes; brièveté; disculp; errores; desculp; scus; refus;
+    excus; forgive; pardon; entschuldig; organize, conquer; secure
+    """
+)
+
 # Complete lines of the same kind that name no device.
 MOBILE_LINES: frozenset[str] = frozenset(
     phrases(

@@ -82,6 +82,20 @@ Anna Smith <anna@client.example> 於 2026年1月5日 週一 上午9:12寫道：
 Vào Th 2, 5 thg 1, 2026 vào lúc 09:12 Anna Smith <anna@client.example> đã viết:
 Pada Sen, 5 Jan 2026 pukul 09.12 Anna Smith <anna@client.example> menulis:
 เมื่อ จ. 5 ม.ค. 2026 เวลา 09:12 Anna Smith <anna@client.example> เขียนว่า:
+Le 05/01/2026 09:12, « Anna Smith » <anna@client.example> a écrit :
+Il giorno 05/01/26, 09:12 "Anna Smith" <anna@client.example> ha scritto:
+Op 05-01-2026 09:12 heeft Anna Smith <anna@client.example> geschreven:
+Am 05.01.26, 09:12 schrieb "Anna Smith" <anna@client.example>:
+W dniu 05.01.2026, 09:12, użytkownik „Anna Smith” <anna@client.example> napisał:
+A 05/01/2026, 09:12, "Anna Smith" <anna@client.example> escreveu:
+Em 05/01/2026 09:12, "Anna Smith" <anna@client.example> escreveu:
+La data de 05.01.2026, 09:12, "Anna Smith" <anna@client.example> a scris:
+Dana 05.01.2026. 09:12 Anna Smith <anna@client.example> je napisao/la:
+Anna Smith <anna@client.example> skrev følgende den 05/01/2026, 09:12:
+05/01/2026 09:12 időpontban Anna Smith (anna@client.example) ezt írta:
+05/01/2026 09:12 používateľ Anna Smith (<anna@client.example>) napísal:
+05/01/2026, 09:12 пользователь "Anna Smith" <anna@client.example> написал:
+"Anna Smith" <anna@client.example>, 05/01/2026 09:12 tarihinde şunu yazdı:
 El dl., 5 de gen. 2026, 9:12, Anna Smith <anna@client.example> va escriure:
 """
 

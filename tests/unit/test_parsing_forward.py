@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from intake.parsing import forward, forward_marks
+from intake.types import Forward
 
 # mark | labels of From, Date, To, Subject
 GMAIL = """
@@ -132,7 +133,7 @@ def header(labels: tuple[str, ...]) -> list[str]:
     ]
 
 
-def check(found: forward.Forward | None) -> None:
+def check(found: Forward | None) -> None:
     assert found is not None
     assert (found.from_address, found.from_name) == ("anna@client.example", "Anna Smith")
     assert (found.subject, found.date) == ("Fire in room 12", "5.01.2026 09:12")

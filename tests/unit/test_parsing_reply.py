@@ -153,6 +153,8 @@ def test_a_signature_above_a_quote_is_folded(signature: str) -> None:
         "Thanks\nfor the quick help, it all works again now.",
         "--\nAnna",
         "Sent from my old address, please use the new one.",
+        "It works.\n\nSent from my desk, which is much easier than my phone.",
+        "On 5 May 2026 I wrote:\n\nIt is broken.",
         "Von meinem Konto wurden 20 Euro abgebucht.",
         "-- four vouchers\n-- two books",
         "First part\n-----\nThe second part is a longer sentence that must not get lost.",
@@ -172,6 +174,17 @@ def test_answers_between_quoted_lines_stay_in_order_with_their_quotes() -> None:
     found = reply.split(text)
     assert found.text == "Hi,\n\n> When?\n\nTomorrow.\n\n> Where?\n\nAt noon."
     assert [(fold.start, fold.end) for fold in found.folds] == [(2, 3), (11, 14)]
+
+
+def test_own_words_around_one_whole_quote_stay_without_it() -> None:
+    found = reply.split(f"Hi,\n\n{ATTRIBUTION}\n> When?\n> Where?\n\nTomorrow, here.")
+    assert found.text == "Hi,\n\nTomorrow, here."
+
+
+def test_text_without_quote_marks_below_an_introduction_at_the_top_stays() -> None:
+    later = ATTRIBUTION.replace("Anna", "Bob")
+    found = reply.split(f"{ATTRIBUTION}\n\nWhen?\n\n{later}\n> Where?\n\nTomorrow.")
+    assert found.text == "When?\n\n> Where?\n\nTomorrow."
 
 
 def test_an_answer_below_the_whole_quote_stands_alone() -> None:
