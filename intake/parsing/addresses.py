@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from intake.types import Person
 from intake.parsing import encoded_words
 from intake.parsing.limits import MAX_PEOPLE
+from intake.types import Person
 
 # Text that means nothing by itself; a quoted string; a domain literal; white space; a quoted pair; a special. Where
 # the end of a quoted string is missing, what follows is read in the same pairs, so that no quote is looked at twice.

@@ -1,4 +1,4 @@
-"""Which parts are the body, and which are attachments (the rules of RFC 8621 section 4.1.4, for the mail of the field)."""
+"""Which parts are the body and which are attachments: RFC 8621 section 4.1.4, for the mail of the field."""
 
 from __future__ import annotations
 

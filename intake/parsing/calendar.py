@@ -25,6 +25,7 @@ ANSWERS = {
     "NEEDS-ACTION": "",
 }
 LARGEST = 200_000
+NOT_TEXT = {0: None, 13: None}
 MAX_EVENTS = 10
 MAX_ATTENDEES = 30
 KINDS = ("VEVENT", "VTODO")
@@ -35,9 +36,13 @@ def describe(content: bytes) -> str:
     if len(content) > LARGEST or b"BEGIN:VCALENDAR" not in content[:2000].upper():
         return ""
     try:
-        calendar = Calendar.from_ical(content)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):  # hostile or broken files
-        return ""
+        return _described(content)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, ArithmeticError):
+        return ""  # hostile or broken files, of which the library complains early or late
+
+
+def _described(content: bytes) -> str:
+    calendar = Calendar.from_ical(content)
     method = str(calendar.get("METHOD", "")).upper()
     events = [event for event in calendar.walk() if event.name in KINDS][:MAX_EVENTS]
     return "\n\n".join(filter(None, (_event(event, method) for event in events)))
@@ -115,4 +120,4 @@ def _many(value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
         value = next(iter(value), "")
-    return "" if value is None else str(value).replace("\r\n", "\n").strip()
+    return "" if value is None else str(value).translate(NOT_TEXT).strip()

@@ -12,6 +12,7 @@ from intake.parsing.limits import MAX_HTML, MAX_TEXT
 from intake.parsing.structure import Entity
 from intake.types import Attachment, Fold, FoldKind
 
+NOT_TEXT = {0: None, 13: None}
 WORD = re.compile(r"\w{2}")
 ENCRYPTED = {
     "application/pgp-encrypted": "The mail is encrypted with PGP; what it says is in the attachment.",
@@ -100,15 +101,17 @@ def _text(parts: tuple[Part, ...]) -> tuple[str, tuple[Fold, ...]]:
 
 def _rendered(markup: str) -> tuple[str, tuple[Fold, ...]]:
     rendered = htmltext.render(markup[:MAX_HTML])
-    return rendered.text, rendered.folds
+    return rendered.text.translate(NOT_TEXT), rendered.folds
 
 
 def _markup(parts: tuple[Part, ...]) -> str | None:
     """Return the HTML of the body, with the plain texts beside it put between; None where there is no HTML at all."""
     if not any(part.content_type == "text/html" for part in parts):
         return None
-    pieces = [part.text if part.content_type == "text/html" else html.from_text(part.text) for part in parts if part.text.strip()]
-    return "\n<hr>\n".join(pieces)
+    shown = (part for part in parts if part.text.strip())
+    return "\n<hr>\n".join(
+        part.text if part.content_type == "text/html" else html.from_text(part.text) for part in shown
+    )
 
 
 def _part_defects(chosen: body.Body) -> list[str | None]:
@@ -144,10 +147,10 @@ def _invitation(found: tuple[Attachment, ...]) -> str:
 
 def attached_mail(root: Entity) -> tuple[Headers, str] | None:
     """Return the headers and the text of the one mail that is attached; None where there is none or several."""
-    mails = [part for part in body.leaves(root) if part.content_type in attachments.MESSAGES and part.message.is_multipart()]
-    if len(mails) != 1:
+    mails = [part.message for part in body.leaves(root) if part.content_type in attachments.MESSAGES]
+    if len(mails) != 1 or not mails[0].is_multipart():
         return None
-    inner = mails[0].message.get_payload(0)
+    inner = mails[0].get_payload(0)
     if not isinstance(inner, Entity):
         return None
     return inner.headers(), _text(body.choose(inner).text)[0]

@@ -6,10 +6,15 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
-ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?)?\s*(Z|[+-]\d\d:?\d\d)?")
-EUROPEAN = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[,\s]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?\s*([+-]\d\d:?\d\d)?")
+ISO = re.compile(
+    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?)?\s*(Z|[+-]\d\d:?\d\d)?"
+)
+EUROPEAN = re.compile(
+    r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[,\s]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?\s*([+-]\d\d:?\d\d)?"
+)
 RFC = re.compile(
-    r"(\d{1,2})[\s-]*([A-Za-z]{3})[A-Za-z]*[\s,-]*(\d{4}|\d{2})\b[,\s]*(?:(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?\s*([+-]\s?\d\d:?\d\d)?"
+    r"(\d{1,2})[\s-]*([A-Za-z]{3})[A-Za-z]*[\s,-]*(\d{4}|\d{2})\b[,\s]*"
+    r"(?:(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?\s*([+-]\s?\d\d:?\d\d)?"
 )
 COMMENT = re.compile(r"\([^()]*\)")
 MONTHS = {

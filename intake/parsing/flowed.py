@@ -36,7 +36,7 @@ def _unquoted(line: str) -> tuple[int, str]:
     match = QUOTES.match(line)
     depth = match.end() if match else 0
     content = line[depth:]
-    return depth, content[1:] if content.startswith(" ") else content
+    return depth, content.removeprefix(" ")
 
 
 def _close(done: list[str], pieces: list[str], depth: int) -> None:

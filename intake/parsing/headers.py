@@ -9,9 +9,9 @@ import re
 from datetime import datetime
 from email.message import Message
 
-from intake.types import Person
 from intake.parsing import addresses, dates, encoded_words, parameters
 from intake.parsing.limits import MAX_HEADER_LENGTH, MAX_IDS, MAX_PEOPLE
+from intake.types import Person
 
 ID = re.compile(r"<([^<>]{1,998})>")
 SPACE = re.compile(r"\s+")

@@ -14,13 +14,17 @@ import nh3
 
 from intake.parsing.limits import MAX_HTML, MAX_HTML_DEPTH, MAX_STYLE_DEPTH
 
-TAGS = set(
-    "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del "
-    "details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main map "
-    "area mark menu nav ol p pre q s samp section small span strike strong sub summary sup table tbody td tfoot th "
-    "thead time tr tt u ul var wbr".split()
-)
-WITHOUT_CONTENT = set("script style title template noscript iframe object applet svg math audio video".split())
+_TAGS = """
+a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del
+details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main map
+area mark menu nav ol p pre q s samp section small span strike strong sub summary sup table tbody td tfoot th thead
+time tr tt u ul var wbr
+"""
+TAGS = set(_TAGS.split())
+_WITHOUT_CONTENT = """
+script style title template noscript iframe object applet svg math audio video
+"""
+WITHOUT_CONTENT = set(_WITHOUT_CONTENT.split())
 LOOK = {"align", "valign", "bgcolor", "color", "dir", "lang", "title", "style", "width", "height"}
 ATTRIBUTES = {
     "*": LOOK,
@@ -44,25 +48,43 @@ ATTRIBUTES = {
     "bdo": {"dir"},
     "details": {"open"},
 }
-STYLES = set(
-    "background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width border-collapse "
-    "border-color border-left border-left-color border-left-style border-left-width border-radius border-right "
-    "border-right-color border-right-style border-right-width border-spacing border-style border-top border-top-color "
-    "border-top-style border-top-width border-width caption-side clear color direction display empty-cells float font "
-    "font-family font-size font-style font-variant font-weight height letter-spacing line-height list-style "
-    "list-style-position list-style-type margin margin-bottom margin-left margin-right margin-top max-height max-width "
-    "min-height min-width overflow-wrap padding padding-bottom padding-left padding-right padding-top page-break-after "
-    "page-break-before page-break-inside table-layout text-align text-decoration text-indent text-transform "
-    "unicode-bidi vertical-align white-space width word-break word-spacing word-wrap".split()
-)
-SCHEMES = {"http", "https", "mailto", "tel", "callto", "sip", "xmpp", "ftp", "ftps", "cid", "data", "geo", "sms", "webcal"}
+_STYLES = """
+background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width border-collapse
+border-color border-left border-left-color border-left-style border-left-width border-radius border-right
+border-right-color border-right-style border-right-width border-spacing border-style border-top border-top-color
+border-top-style border-top-width border-width caption-side clear color direction display empty-cells float font
+font-family font-size font-style font-variant font-weight height letter-spacing line-height list-style
+list-style-position list-style-type margin margin-bottom margin-left margin-right margin-top max-height max-width
+min-height min-width overflow-wrap padding padding-bottom padding-left padding-right padding-top page-break-after
+page-break-before page-break-inside table-layout text-align text-decoration text-indent text-transform unicode-bidi
+vertical-align white-space width word-break word-spacing word-wrap
+"""
+STYLES = set(_STYLES.split())
+SCHEMES = {
+    "http",
+    "https",
+    "mailto",
+    "tel",
+    "callto",
+    "sip",
+    "xmpp",
+    "ftp",
+    "ftps",
+    "cid",
+    "data",
+    "geo",
+    "sms",
+    "webcal",
+}
 LINK_SCHEMES = re.compile(r"(?i)^(?:https?|mailto|tel|callto|sips?|xmpp|ftps?|geo|sms|webcal):|^#")
 WITHOUT_SCHEME = re.compile(r"(?i)^(?:www\.|//)[a-z0-9-]")
 OWN_IMAGE = re.compile(r"(?i)^cid:[^\s]{1,500}$")
 DRAWN_IMAGE = re.compile(r"(?i)^data:image/(?:png|jpe?g|gif);base64,[A-Za-z0-9+/=\s]+$")
 REMOTE_IMAGE = re.compile(r"(?i)^(?:https?:)?//")
 DANGEROUS_STYLE = re.compile(r"(?i)url\s*\(|image|expression|script|\\")
-BY_ITSELF = r"(?!(?:p|li|td|tr|th|dd|dt|tbody|thead|tfoot|option|area|base|br|col|embed|hr|img|input|link|meta|param|wbr)\b)"
+BY_ITSELF = (
+    r"(?!(?:p|li|td|tr|th|dd|dt|tbody|thead|tfoot|option|area|base|br|col|embed|hr|img|input|link|meta|param|wbr)\b)"
+)
 STYLE = r"(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b"
 OPENING = re.compile(rf"(?i)<{BY_ITSELF}[a-z]")
 NESTING = re.compile(rf"(?i)<(/?){BY_ITSELF}(?:({STYLE})|[a-z])")
@@ -107,7 +129,7 @@ def is_too_deep(html: str) -> bool:
     return False
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
+def _attribute(_tag: str, name: str, value: str) -> str | None:
     """Decide on one attribute's value; None takes the attribute away."""
     if name == "style":
         return _style(value)

@@ -31,7 +31,7 @@ class Reading:
         """Run a stage; whatever goes wrong in it costs only what it would have read."""
         try:
             return stage()
-        except Exception as error:  # the promise of this module: a mail is read as far as it goes
+        except Exception as error:  # noqa: BLE001 - the promise of this module: a mail is read as far as it goes
             self.note(f"The {what} could not be read ({type(error).__name__}).")
             return otherwise
 
@@ -52,7 +52,8 @@ def parse(
     without <>: "" is the empty one, None is unknown.
     """
     reading = Reading(envelope_from=envelope_from, own_addresses=own_addresses, defects={})
-    root, defects = reading.attempt("structure", lambda: structure.split(content), (_bare(content), ()))
+    unsplit: tuple[Entity, tuple[str, ...]] = (_bare(content), ())
+    root, defects = reading.attempt("structure", lambda: structure.split(content), unsplit)
     reading.note(*defects)
     return _assemble(reading, root, fingerprint(content, root))
 
@@ -74,9 +75,11 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
         "delivery report", lambda: bounce.find(root, headers, body.text, envelope_from=reading.envelope_from), None
     )
     verdict = _verdict(reading, root, body.text, report)
-    forwarded = reading.attempt("forward", lambda: _forward(root, headers, subject, body, report), None)
-    newly, folds = _reply(reading, body, forwarded, report)
-    who = reading.attempt("sender", lambda: sender.find(headers, reading.envelope_from, reading.own_addresses), sender.NOBODY)
+    forwarded = reading.attempt("forward", lambda: _forward(root, subject, body, report), None)
+    newly, folds = _reply(reading, body, report)
+    who = reading.attempt(
+        "sender", lambda: sender.find(headers, reading.envelope_from, reading.own_addresses), sender.NOBODY
+    )
     reading.note(*who.defects)
     return ParsedMessage(
         fingerprint=digest,
@@ -126,7 +129,7 @@ def _verdict(reading: Reading, root: Entity, text: str, report: Bounce | None) -
     )
 
 
-def _forward(root: Entity, headers: Headers, subject: str, body: content.Content, report: Bounce | None) -> Forward | None:
+def _forward(root: Entity, subject: str, body: content.Content, report: Bounce | None) -> Forward | None:
     """Find who wrote what was forwarded: in the text, or in a mail that is attached to a forwarding subject."""
     if report is not None:
         return None
@@ -137,9 +140,7 @@ def _forward(root: Entity, headers: Headers, subject: str, body: content.Content
     return forward.from_attached(*attached) if attached else None
 
 
-def _reply(
-    reading: Reading, body: content.Content, forwarded: Forward | None, report: Bounce | None
-) -> tuple[str, tuple[Fold, ...]]:
+def _reply(reading: Reading, body: content.Content, report: Bounce | None) -> tuple[str, tuple[Fold, ...]]:
     """Return what the sender newly wrote, and the lines that it leaves out. A forward and a report are shown whole."""
     if report is not None:
         return body.text, body.encoded

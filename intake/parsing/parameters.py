@@ -13,7 +13,9 @@ PARAMETER = re.compile(
     r"""|[;\s]+|[^;]+""",
     re.DOTALL,
 )
-SPACED_NAMES = re.compile(r"""\s+(?=(?:charset|boundary|name|filename|format|delsp|method|size|type|protocol|micalg)\*?\d*\*?=)""")
+SPACED_NAMES = re.compile(
+    r"\s+(?=(?:charset|boundary|name|filename|format|delsp|method|size|type|protocol|micalg)\*?\d*\*?=)"
+)
 EXTENDED = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$")
 QUOTED_PAIR = re.compile(r"\\(.)")
 COMMENT = re.compile(r"\s*\([^()]*\)\s*$")

@@ -1,4 +1,4 @@
-"""Rich text bodies of winmail.dat: decompression (MS-OXRTFCP), and the text or HTML inside (MS-OXRTFEX). Linear time."""
+"""Rich text bodies of winmail.dat: decompressed (MS-OXRTFCP), and the text or HTML inside (MS-OXRTFEX). Linear."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ COMPRESSED, PLAIN = b"LZFu", b"MELA"
 HEADER = struct.Struct("<II4sI")
 LARGEST = 8_000_000
 PRIMER = (
-    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbol"
-    rb"ArialTimes New RomanCourier{\colortbl\red0\green0\blue0" + b"\r\n" + rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
+    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans "
+    rb"SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0"
+    b"\r\n"
+    + rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
-TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|([^\\{}\r\n]+)|[\r\n]+|\\", re.DOTALL)
-HIDDEN = frozenset(
-    "fonttbl colortbl stylesheet info pict object header footer headerl headerr footerl footerr listtable "
-    "listoverridetable revtbl rsidtbl generator themedata colorschememapping latentstyles datastore xmlnstbl "
-    "fldinst bkmkstart bkmkend pntext pntxta pntxtb".split()
+TOKEN = re.compile(
+    r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|([^\\{}\r\n]+)|[\r\n]+|\\", re.DOTALL
 )
-WRITTEN = {"par": "\n", "line": "\n", "tab": "\t", "cell": "\t", "row": "\n", "page": "\n", "emdash": "\u2014", "endash": "\u2013",
-           "bullet": "\u2022", "lquote": "\u2018", "rquote": "\u2019", "ldblquote": "\u201c", "rdblquote": "\u201d",
-           "emspace": "\u2003", "enspace": "\u2002"}  # fmt: skip
+_HIDDEN = """
+fonttbl colortbl stylesheet info pict object header footer headerl headerr footerl footerr listtable
+listoverridetable revtbl rsidtbl generator themedata colorschememapping latentstyles datastore xmlnstbl fldinst
+bkmkstart bkmkend pntext pntxta pntxtb
+"""
+HIDDEN = frozenset(_HIDDEN.split())
+WRITTEN = {"par": "\n", "line": "\n", "tab": "\t", "cell": "\t", "row": "\n", "page": "\n",
+           "emdash": "\u2014", "endash": "\u2013", "bullet": "\u2022", "lquote": "\u2018", "rquote": "\u2019",
+           "ldblquote": "\u201c", "rdblquote": "\u201d", "emspace": "\u2003", "enspace": "\u2002"}  # fmt: skip
 SYMBOLS = {"~": "\xa0", "-": "", "_": "\u2011", "\\": "\\", "{": "{", "}": "}"}
 
 

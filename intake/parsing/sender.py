@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from intake.types import Person
 from intake.parsing import addresses
 from intake.parsing.headers import Headers
+from intake.types import Person
 
 FALLBACKS = (("reply-to", "Reply-To"), ("sender", "Sender"), ("return-path", "Return-Path"))
 ORIGINAL_FROM = ("x-original-from", "x-original-sender", "x-google-original-from")

@@ -7,25 +7,19 @@ split as far as it goes: a missing end of headers, a missing or repeated boundar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from intake.parsing import transfer
+from intake.parsing import header_lines, transfer
 from intake.parsing.headers import Headers
-from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_PARTS
+from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_PARTS
 
-LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r(?!\n)|\n|\Z)")
 BLANK_LINES = re.compile(rb"\s*")
-HEADER = re.compile(rb"([\x21-\x39\x3b-\x7e\x80-\xff]{1,200})[ \t]*:")
-BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\Z")
 DELIMITER_END = re.compile(rb"(--[^\r\n]*)?[ \t]*(?:\r\n|\r|\n|\Z)")
 GUESSED = re.compile(rb"(?:\A|(?<=\n))--([^\s-][^\r\n]{0,199}|-[^\r\n]{1,199})\r?\n[Cc]ontent-")
 ENVELOPE = re.compile(rb">?From [^\r\n]*(?:\r\n|\r|\n)")
-TECHNICAL = re.compile(
-    rb"(?i)(?:^|[\r\n])(?:content-(?:type|transfer-encoding|disposition|id)|mime-version|message-id|received|return-path):"
-)
-JUNK_BLOCK = 65_536
 SPLIT_TYPES = ("message/rfc822", "message/global", "message/news")
 REPORT_TYPES = ("message/delivery-status", "message/global-delivery-status")
 
@@ -38,10 +32,16 @@ class Entity(Message):
         self.depth = depth
         self._place = (b"", 0, 0)
         self._headers_read: Headers | None = None
+        self._children: list[Message] | None = None
 
     def put(self, content: bytes, start: int, end: int) -> None:
         """Say where the body stands. Nothing is copied until `source` is asked for."""
         self._place = (content, start, max(start, end))
+
+    @property
+    def body_start(self) -> int:
+        """Where the body begins in the bytes that it was read from."""
+        return self._place[1]
 
     @property
     def source(self) -> bytes:
@@ -55,10 +55,18 @@ class Entity(Message):
             self._headers_read = Headers(self)
         return self._headers_read
 
-    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:  # type: ignore[override]
+    def put_into(self, children: Sequence[Message]) -> None:
+        """Give this part the parts or the mail inside it."""
+        self._children = list(children)
+
+    def is_multipart(self) -> bool:
+        """Say whether there are parts inside."""
+        return self._children is not None
+
+    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:
         """Return what the standard library returns; decoding follows the tolerant rules of `transfer`."""
-        if isinstance(self._payload, list):
-            return super().get_payload(i, decode)
+        if self._children is not None:
+            return None if decode else self._children if i is None else self._children[i]
         if decode:
             return transfer.decode(self.source, self.headers().first("content-transfer-encoding"))[0]
         return self.source.decode("ascii", "surrogateescape")
@@ -85,7 +93,7 @@ def split(content: bytes) -> tuple[Entity, tuple[str, ...]]:
     """Return the root of a mail's parts, and sentences on what was wrong with the mail."""
     work = Splitting()
     start = BLANK_LINES.match(content)
-    begin = start.end() if start and start.end() < len(content) and HEADER.match(content, start.end()) else 0
+    begin = start.end() if start and header_lines.HEADER.match(content, start.end()) else 0
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     envelope = ENVELOPE.match(content, begin)
@@ -97,87 +105,23 @@ def _entity(work: Splitting, content: bytes, start: int, end: int, default: str,
     work.parts += 1
     entity = Entity(depth)
     entity.set_default_type(default)
-    body = _read_headers(work, entity, content, start, end, is_root=depth == 0)
-    entity.put(content, body, end)
+    _take_headers(work, entity, header_lines.read(content, start, end, is_root=depth == 0), content, end)
     kind = entity.get_content_type()
     if kind.startswith("multipart/"):
-        _split_multipart(work, entity, content, body, end)
+        _split_multipart(work, entity, content, entity.body_start, end)
     elif kind in SPLIT_TYPES:
         _split_message(work, entity)
     elif kind in REPORT_TYPES:
-        entity._payload = _blocks(entity)
+        entity.put_into(_blocks(entity))
     return entity
 
 
-# ------------------------------------------------------------------ headers
-
-
-def _read_headers(work: Splitting, entity: Entity, content: bytes, start: int, end: int, *, is_root: bool) -> int:
-    """Read the header block at `start` into an entity; return where its body begins."""
-    lines: list[bytes] = []
-    junk = _Junk(content, end)
-    at = start
-    while at < end:
-        match = LINE.match(content, at, end)
-        line = match.group() if match else b""
-        bare = line.rstrip(b"\r\n")
-        if not line or not bare:
-            at += len(line)
-            break
-        if (bare[:1] in b" \t" and lines) or HEADER.match(bare):
-            lines.append(line)
-        elif not junk.holds(at, at + len(line), is_root=is_root):
-            work.defect("A header block has no blank line at its end; the rest was read as the body.")
-            break
-        else:
-            work.defect("A line among the headers is no header; it was left out.")
-        at += len(line)
-        if at - start > MAX_HEADER_BLOCK:
-            work.defect(f"The headers are longer than {MAX_HEADER_BLOCK} bytes; the rest of them was not read.")
-            block_end = BLOCK_END.search(content, at, end)
-            at = block_end.end() if block_end else end
-            break
-    _set_headers(work, entity, lines)
-    return min(at, end)
-
-
-class _Junk:
-    """Lines among headers that are no headers: a header for machines follows them before the next empty line."""
-
-    def __init__(self, content: bytes, end: int) -> None:
-        self._content = content
-        self._end = end
-        self._last_header = -1
-
-    def holds(self, line_start: int, next_line: int, *, is_root: bool) -> bool:
-        """Say whether the line at `line_start` is junk; else it is the first line of the body."""
-        if self._content.startswith(b"--", line_start):
-            return False
-        if self._last_header < 0:
-            self._last_header = self._find_last(next_line)
-        return self._last_header >= next_line or (is_root and HEADER.match(self._content, next_line) is not None)
-
-    def _find_last(self, start: int) -> int:
-        limit = min(self._end, start + JUNK_BLOCK)
-        block_end = BLOCK_END.search(self._content, start, limit)
-        last = 0
-        for match in TECHNICAL.finditer(self._content, max(0, start - 1), block_end.start() if block_end else limit):
-            last = match.start() + 1
-        return last
-
-
-def _set_headers(work: Splitting, entity: Entity, lines: list[bytes]) -> None:
-    headers: list[list[bytes]] = []
-    for line in lines:
-        if line[:1] in (b" ", b"\t") and headers:
-            headers[-1].append(line)
-        else:
-            headers.append([line])
-    if len(headers) > MAX_HEADERS:
-        work.defect(f"There are {len(headers)} headers; the first {MAX_HEADERS} were read.")
-    for pieces in headers[:MAX_HEADERS]:
-        name, _, value = b"".join(pieces).decode("ascii", "surrogateescape").partition(":")
-        entity.set_raw(name.rstrip(), value.lstrip(" \t").rstrip("\r\n"))
+def _take_headers(work: Splitting, entity: Entity, block: header_lines.Block, content: bytes, end: int) -> None:
+    for sentence in block.defects:
+        work.defect(sentence)
+    for name, value in block.headers:
+        entity.set_raw(name, value)
+    entity.put(content, block.end, end)
 
 
 # ------------------------------------------------------------------ multiparts
@@ -205,7 +149,7 @@ def _split_multipart(work: Splitting, entity: Entity, content: bytes, start: int
             work.defect(f"There are more than {MAX_PARTS} parts; the rest was not read.")
             break
         children.append(_entity(work, content, first, last, default, entity.depth + 1))
-    entity._payload = children
+    entity.put_into(children)
 
 
 def _sections(content: bytes, start: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool]:
@@ -270,9 +214,8 @@ def _split_message(work: Splitting, entity: Entity) -> None:
     start = BLANK_LINES.match(inner)
     begin = start.end() if start else 0
     envelope = ENVELOPE.match(inner, begin)
-    entity._payload = [
-        _entity(work, inner, envelope.end() if envelope else begin, len(inner), "text/plain", entity.depth + 1)
-    ]
+    first = envelope.end() if envelope else begin
+    entity.put_into([_entity(work, inner, first, len(inner), "text/plain", entity.depth + 1)])
 
 
 def _blocks(entity: Entity) -> list[Message]:
@@ -282,7 +225,6 @@ def _blocks(entity: Entity) -> list[Message]:
     work = Splitting()
     for text in re.split(rb"(?:\r?\n[ \t]*){2,}", inner.strip())[:MAX_PARTS]:
         block = Entity()
-        rest = _read_headers(work, block, text, 0, len(text), is_root=True)
-        block.put(text, rest, len(text))
+        _take_headers(work, block, header_lines.read(text, 0, len(text), is_root=True), text, len(text))
         blocks.append(block)
     return blocks

@@ -148,7 +148,7 @@ def _bodies(message: dict[int, mapi.Value], body: bytes, codepage: str) -> tuple
         document = rtf.decompress(compressed.content)
         rich_text, rich_html = rtf.read(document)
         text, html = text or rich_text, rich_html
-    return text.replace("\r\n", "\n").replace("\r", "\n"), html
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""), html
 
 
 def _html(message: dict[int, mapi.Value], codepage: str) -> str:

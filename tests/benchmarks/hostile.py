@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Maker = Callable[[int], bytes]
-HEAD = b"From: Eve <eve@attacker.example>\r\nTo: desk@desk.example\r\nSubject: Re: hello\r\nMessage-ID: <1@attacker.example>\r\n"
+HEAD = (
+    b"From: Eve <eve@attacker.example>\r\nTo: desk@desk.example\r\nSubject: Re: hello\r\n"
+    b"Message-ID: <1@attacker.example>\r\n"
+)
 
 
 def text(line: bytes) -> Maker:

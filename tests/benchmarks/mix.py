@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 
-SUBJECTS = ("Printer on floor 2", "Rechnung für März", "Accès refusé", "Pregunta sobre la factura", "Übertragung bricht ab")
+SUBJECTS = (
+    "Printer on floor 2",
+    "Rechnung für März",
+    "Accès refusé",
+    "Pregunta sobre la factura",
+    "Übertragung bricht ab",
+)
 SENTENCES = (
     "The printer in our office stops after a few pages and shows an empty message.",
     "Could you please have a look and tell me what you need from us?",
@@ -65,5 +71,6 @@ def _text(chance: random.Random, size: int, *, quotes: bool) -> str:
 
 def _html(text: str, size: int) -> str:
     rows = "".join(f'<p style="margin:0;color:#333333">{line}</p>\n' for line in text.split("\n"))
-    filler = '<table width="600" cellpadding="0"><tr><td style="padding:8px" align="left"><span>News</span></td></tr></table>\n'
+    cell = '<td style="padding:8px" align="left"><span>News</span></td>'
+    filler = f'<table width="600" cellpadding="0"><tr>{cell}</tr></table>\n'
     return f"<html><head><style>p{{margin:0}}</style></head><body>{rows}{filler * (size // len(filler))}</body></html>"

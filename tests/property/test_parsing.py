@@ -9,7 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.explain import describe
-from intake.parsing import addresses, charset, dates, encoded_words, html, mapi, parameters, rtf, structure, tnef, transfer
+from intake.parsing import (
+    addresses,
+    charset,
+    dates,
+    encoded_words,
+    html,
+    mapi,
+    parameters,
+    rtf,
+    structure,
+    tnef,
+    transfer,
+)
 from intake.parsing.attachments import extract
 from intake.parsing.body import leaves
 from intake.parsing.message import parse
@@ -17,11 +29,15 @@ from intake.types import Kind, ParsedMessage
 from tests.mails.readings import samples
 
 SAMPLES = [path.read_bytes() for path in samples() if path.stat().st_size < 20_000]
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf", "Cn", "Co")), min_size=1, max_size=30)
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf", "Cn", "Co")),
+    min_size=1,
+    max_size=30,
+)
 PIECES = st.sampled_from(
-    [b"\r\n", b"\n", b"\r", b"\0", b"--", b"=?utf-8?b?", b"?=", b"multipart/", b"boundary=", b"Content-Type: ", b"\xff\xfe",
-     b"message/rfc822", b"base64", b"Content-Transfer-Encoding: ", b"charset=", b"<", b">", b'"', b"(", b"\x1b$B", b"=", b";"]
-)  # fmt: skip
+    b"\r\n|\n|\r|\0|--|=?utf-8?b?|?=|multipart/|boundary=|Content-Type: |\xff\xfe|message/rfc822|base64|"
+    b"Content-Transfer-Encoding: |charset=|<|>|\"|(|\x1b$B|=|;".split(b"|")
+)
 
 
 def check(parsed: ParsedMessage) -> None:
@@ -130,7 +146,12 @@ def test_what_is_composed_is_read_back(subject: str, words: list[str], content: 
     mail["Subject"] = subject
     mail["Message-ID"] = "<1@client.example>"
     mail.set_content("Hello\n" + "\n".join(words) + "\n")
-    mail.add_attachment(content, maintype="application", subtype="x-test", filename=f"{filename.replace('/', '').replace(chr(92), '')}.bin")
+    mail.add_attachment(
+        content,
+        maintype="application",
+        subtype="x-test",
+        filename=f"{filename.replace('/', '').replace(chr(92), '')}.bin",
+    )
     parsed = parse(mail.as_bytes(policy=SMTP))
     assert parsed.text == "Hello\n" + "\n".join(words) + "\n"
     assert [attachment.content for attachment in parsed.attachments] == [content]
