@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from flask import abort, redirect, request, session, url_for
-from shared.outbox import queue_account_mail
-from shared.people import user_of_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -14,6 +12,8 @@ from portal.throttle import allow
 from shared import registrations
 from shared.addresses import address_key
 from shared.models import Mailbox, Registration, RegistrationPurpose
+from shared.outbox import queue_account_mail
+from shared.people import user_of_address
 
 
 def check_client() -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from shared.people import find_or_create, user_of_address
 from sqlalchemy import select
 
 from shared import accounts, registrations
@@ -15,6 +14,7 @@ from shared.config import Settings
 from shared.credentials import UsernameTakenError, hash_password
 from shared.database import Database
 from shared.models import Delivery, DeliveryCause, Registration, RegistrationPurpose, Role, User
+from shared.people import find_or_create, user_of_address
 from shared.tokens import Tokens
 from tests.visitors import CODE, PASSWORD, Clock, Visitor
 

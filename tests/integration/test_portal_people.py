@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from shared.people import find_or_create
 from sqlalchemy import select
 
 from shared import accounts
 from shared.credentials import AddressError
 from shared.database import Database
 from shared.models import Mailbox, Role, Ticket, User
+from shared.people import find_or_create
 from tests.visitors import PASSWORD, Clock, Visitor
 
 
