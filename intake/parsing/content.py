@@ -78,7 +78,7 @@ def _raw(root: Entity) -> str:
     if not root.get_content_type().startswith("multipart/"):
         return ""
     source = root.source[:MAX_TEXT]
-    text = charset.decode(source)[0].replace("\r\n", "\n").replace("\0", "")
+    text = charset.decode(source)[0].replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return text if WORD.search(text) else ""
 
 

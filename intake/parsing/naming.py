@@ -52,7 +52,7 @@ SVG = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b|<head\b|<body\b)", re.IGNORECASE)
-ABSOLUTE = re.compile(r"^(?:[A-Za-z]:)?[\\/].*[\\/]|^[A-Za-z]:[\\/]|^(?:\.\.?[\\/])+")
+ABSOLUTE = re.compile(r"^(?:[A-Za-z]:)?[\\/].*[\\/]|^[A-Za-z]:[\\/]|^(?:\.\.?[\\/])+(?:.*[\\/])?")
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\/\u202a-\u202e\u2066-\u2069]+")
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}")
 

@@ -73,8 +73,10 @@ def _looks_like_base64(content: bytes) -> bool:
     """Say whether most of the first lines are base64; plain text with a wrong label is not."""
     sample = content[:4000]
     dense = SPACES.sub(b"", sample)
-    fitting = len(encoded_words.NOT_BASE64.sub(b"", dense))
-    return bool(dense) and fitting >= len(dense) * 0.9 and b" " not in sample[:200].strip() and len(dense) >= 8
+    fitting = len(encoded_words.NOT_BASE64.sub(b"", dense)) + dense.count(b"=")
+    if not dense or fitting < len(dense) * 0.8 or b" " in sample[:200].strip():
+        return False
+    return len(dense) >= 8 or len(dense) % 4 != 1
 
 
 def _quoted(content: bytes) -> bytes:
