@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
 
-from intake.parsing import charset, flowed, transfer
+from intake.parsing import charset, flowed, smime, transfer
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEPTH, MAX_PARTS
 from intake.parsing.structure import Entity
@@ -92,14 +92,27 @@ def leaves(root: Message) -> tuple[Part, ...]:
 def _walk(message: Message, path: str, parent: str, position: int, depth: int) -> Iterator[Part]:
     headers = message.headers() if isinstance(message, Entity) else Headers(message)
     kind = headers.content_type() or _default(message, headers)
-    if kind.startswith("multipart/") and message.is_multipart() and depth <= MAX_DEPTH:
+    if _is_opened(message, kind) and depth <= MAX_DEPTH:
         for number, child in enumerate(message.get_payload()):
-            yield from _walk(child, f"{path}.{number + 1}" if path else str(number + 1), kind, number, depth + 1)
-        return
+            yield from _walk(child, _child(path, number, kind), kind, number, depth + 1)
+        if kind not in smime.TYPES:
+            return
     if kind.startswith("multipart/"):
         kind = "text/plain"
     kind = "text/html" if kind in LIKE_HTML and not headers.disposition().startswith("attach") else kind
     yield Part(path=path or "1", content_type=kind, headers=headers, message=message, parent=parent, position=position)
+
+
+def _is_opened(message: Message, kind: str) -> bool:
+    """Say whether the parts inside are leaves of the mail: those of attached mails are not."""
+    return message.is_multipart() and (kind.startswith("multipart/") or kind in smime.TYPES)
+
+
+def _child(path: str, number: int, kind: str) -> str:
+    """Return the path of a part inside another; a signed mail is a leaf besides, and has a path of its own."""
+    if not path and kind not in smime.TYPES:
+        return str(number + 1)
+    return f"{path or '1'}.{number + 1}"
 
 
 def _default(message: Message, headers: Headers) -> str:
@@ -175,11 +188,12 @@ def _replace(parts: list[Part], old: Part, new: list[Part]) -> None:
 
 def _alternatives(message: Message, path: str, depth: int) -> frozenset[str]:
     """Return the paths of the multipart/alternative nodes ("" is the root itself)."""
-    if not message.is_multipart() or not message.get_content_type().startswith("multipart/") or depth > MAX_DEPTH:
+    kind = message.get_content_type()
+    if not _is_opened(message, kind) or depth > MAX_DEPTH:
         return frozenset()
-    found = {path or "0"} if message.get_content_type() == "multipart/alternative" else set()
+    found = {path or "0"} if kind == "multipart/alternative" else set()
     for number, child in enumerate(message.get_payload()):
-        found |= _alternatives(child, f"{path}.{number + 1}" if path else str(number + 1), depth + 1)
+        found |= _alternatives(child, _child(path, number, kind), depth + 1)
     return frozenset(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from intake.parsing import attachments, body, calendar, charset, html, htmltext, transfer
+from intake.parsing import attachments, body, calendar, charset, html, htmltext, smime, transfer
 from intake.parsing.body import Part
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_HTML, MAX_TEXT
@@ -16,8 +16,8 @@ NOT_TEXT = {0: None, 13: None}
 WORD = re.compile(r"\w{2}")
 ENCRYPTED = {
     "application/pgp-encrypted": "The mail is encrypted with PGP; what it says is in the attachment.",
-    "application/pkcs7-mime": "The mail is encrypted or signed with S/MIME; what it says is in the attachment.",
-    "application/x-pkcs7-mime": "The mail is encrypted or signed with S/MIME; what it says is in the attachment.",
+    "application/pkcs7-mime": "The mail is encrypted with S/MIME; what it says is in the attachment.",
+    "application/x-pkcs7-mime": "The mail is encrypted with S/MIME; what it says is in the attachment.",
 }
 
 
@@ -119,7 +119,8 @@ def _part_defects(chosen: body.Body) -> list[str | None]:
 
 
 def _encrypted(found: tuple[Attachment, ...]) -> list[str]:
-    return [ENCRYPTED[file.content_type] for file in found if file.content_type in ENCRYPTED]
+    closed = (file for file in found if file.content_type in ENCRYPTED)
+    return [ENCRYPTED[file.content_type] for file in closed if smime.signed_content(file.content) is None]
 
 
 def _order(file: Attachment) -> tuple[int, ...]:

@@ -20,7 +20,9 @@ WORD = re.compile(
 FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+PADDING = re.compile(rb"=+")
 QUOTED = re.compile(rb"=([0-9A-Fa-f]{2})")
+MAX_PIECES = 10_000
 MAX_NESTING = 2
 
 
@@ -115,7 +117,7 @@ def _unpack(body: str, encoding: str) -> bytes:
 
 def base64_bytes(content: bytes) -> bytes:
     """Return what base64 text holds, as far as it goes: padding inside, missing padding and strange bytes are met."""
-    pieces = [NOT_BASE64.sub(b"", piece) for piece in re.split(rb"=+", content)]
+    pieces = [NOT_BASE64.sub(b"", piece) for piece in PADDING.split(content, MAX_PIECES)]
     return b"".join(_base64_piece(piece) for piece in pieces if piece)
 
 

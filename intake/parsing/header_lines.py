@@ -13,7 +13,6 @@ BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\Z")
 TECHNICAL = re.compile(
     rb"(?i)(?:^|[\r\n])(?:content-(?:type|transfer-encoding|disposition|id)|mime-version|message-id|received|return-path):"
 )
-JUNK_BLOCK = 65_536
 NO_END = "A header block has no blank line at its end; the rest was read as the body."
 JUNK = "A line among the headers is no header; it was left out."
 TOO_LONG = f"The headers are longer than {MAX_HEADER_BLOCK} bytes; the rest of them was not read."
@@ -75,7 +74,7 @@ class _Junk:
         return self._last_header >= next_line or (is_root and HEADER.match(self._content, next_line) is not None)
 
     def _find_last(self, start: int) -> int:
-        limit = min(self._end, start + JUNK_BLOCK)
+        limit = min(self._end, start + MAX_HEADER_BLOCK)
         block_end = BLOCK_END.search(self._content, start, limit)
         last = 0
         for match in TECHNICAL.finditer(self._content, max(0, start - 1), block_end.start() if block_end else limit):

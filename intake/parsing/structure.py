@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from intake.parsing import header_lines, transfer
+from intake.parsing import header_lines, smime, transfer
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEFECTS, MAX_DEPTH, MAX_PARTS
 
@@ -113,6 +113,8 @@ def _entity(work: Splitting, content: bytes, start: int, end: int, default: str,
         _split_message(work, entity)
     elif kind in REPORT_TYPES:
         entity.put_into(_blocks(entity))
+    elif kind in smime.TYPES:
+        _split_signed(work, entity)
     return entity
 
 
@@ -216,6 +218,14 @@ def _split_message(work: Splitting, entity: Entity) -> None:
     envelope = ENVELOPE.match(inner, begin)
     first = envelope.end() if envelope else begin
     entity.put_into([_entity(work, inner, first, len(inner), "text/plain", entity.depth + 1)])
+
+
+def _split_signed(work: Splitting, entity: Entity) -> None:
+    """Give S/MIME mail whose signature wraps the text the part inside it."""
+    content, _ = transfer.decode(entity.source, entity.headers().first("content-transfer-encoding"))
+    inner = smime.signed_content(content)
+    if inner and entity.depth < MAX_DEPTH and work.parts < MAX_PARTS:
+        entity.put_into([_entity(work, inner, 0, len(inner), "text/plain", entity.depth + 1)])
 
 
 def _blocks(entity: Entity) -> list[Message]:

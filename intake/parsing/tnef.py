@@ -16,6 +16,7 @@ CODEPAGES = {65001: "utf-8", 28591: "iso-8859-1", 28592: "iso-8859-2", 28595: "i
              20866: "koi8-r", 21866: "koi8-u", 50220: "iso-2022-jp", 51932: "euc-jp", 51949: "euc-kr", 54936: "gb18030",
              65000: "utf-7"}  # fmt: skip
 HEADER = struct.Struct("<BII")
+MAX_ATTRIBUTES = 20_000
 CUT_OFF = "The winmail.dat is cut off; what is whole was read."
 
 
@@ -88,7 +89,9 @@ def read(content: bytes) -> Container | None:
 def _attributes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield level, name and value of the attributes (MS-OXTNEF section 2.1.3); level 0 where the stream is cut off."""
     at = len(SIGNATURE) + 2
-    while at + HEADER.size <= len(content):
+    for _ in range(MAX_ATTRIBUTES):
+        if at + HEADER.size > len(content):
+            break
         level, tag, size = HEADER.unpack_from(content, at)
         at += HEADER.size
         if level not in (MESSAGE, ATTACHMENT):
