@@ -107,6 +107,7 @@ def _stands(lines: Sequence[str], start: int, taken: int, weight: Weight, *, quo
     return after < len(lines) and (quoted or is_quoted(lines[after]))
 
 
+@lru_cache(maxsize=CACHE)
 def weigh(text: str) -> Weight:
     """How much a text of one line looks like an attribution."""
     if _GMAIL_2014.fullmatch(text):
@@ -150,6 +151,7 @@ def _led_by_opener(lowered: str) -> bool:
     return match is not None and _LED_BY_OPENER.match(lowered, match.end()) is not None
 
 
+@lru_cache(maxsize=CACHE)
 def shared_at(line: str) -> int | None:
     """Where an attribution begins that stands behind the sender's own words on one line; None elsewhere."""
     tail_start = max(0, len(line) - 300)

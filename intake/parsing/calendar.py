@@ -36,7 +36,7 @@ def describe(content: bytes) -> str:
     if len(content) > LARGEST or b"BEGIN:VCALENDAR" not in content[:2000].upper():
         return ""
     try:
-        return _described(content)
+        return _described(content).translate(NOT_TEXT)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, ArithmeticError):
         return ""  # hostile or broken files, of which the library complains early or late
 
@@ -120,4 +120,4 @@ def _many(value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
         value = next(iter(value), "")
-    return "" if value is None else str(value).translate(NOT_TEXT).strip()
+    return "" if value is None else str(value).strip()

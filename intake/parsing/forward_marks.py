@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from intake.parsing import headerblock
 from intake.parsing.forward_words import MARKERS
 from intake.parsing.quote_words import ORIGINAL
-from intake.parsing.textlines import bare, clean
+from intake.parsing.textlines import CACHE, bare, clean
 
 MAX_MARK = 160
 _ORIGINAL = frozenset(phrase.casefold() for phrase in ORIGINAL)
@@ -35,6 +36,7 @@ def forward_at(lines: Sequence[str], at: int) -> str | None:
     return None
 
 
+@lru_cache(maxsize=CACHE)
 def _is_marker(words: str) -> bool:
     words = _folded(words)
     if words in MARKERS or words.startswith(_BY):
@@ -54,6 +56,7 @@ def _header_below(lines: Sequence[str], at: int) -> bool:
     return False
 
 
+@lru_cache(maxsize=CACHE)
 def is_original(line: str) -> bool:
     """Whether a line is "-----Original Message-----" in any language."""
     line = clean(line)

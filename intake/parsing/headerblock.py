@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from intake.parsing.field_words import LABELS, Field
-from intake.parsing.textlines import bare, clean, is_rule
+from intake.parsing.textlines import CACHE, bare, clean, is_rule
 from intake.types import Person
 
 MAX_LINES = 40
@@ -41,6 +42,7 @@ class HeaderBlock:
         return addressed or (Field.SUBJECT in values and (Field.DATE in values or Field.TO in values))
 
 
+@lru_cache(maxsize=CACHE)
 def field_of(line: str) -> tuple[Field, str] | None:
     """The field and value of a header line, already cleaned; None for any other line."""
     match = _LINE.match(line)

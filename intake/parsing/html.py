@@ -82,12 +82,15 @@ OWN_IMAGE = re.compile(r"(?i)^cid:[^\s]{1,500}$")
 DRAWN_IMAGE = re.compile(r"(?i)^data:image/(?:png|jpe?g|gif);base64,[A-Za-z0-9+/=\s]+$")
 REMOTE_IMAGE = re.compile(r"(?i)^(?:https?:)?//")
 DANGEROUS_STYLE = re.compile(r"(?i)url\s*\(|image|expression|script|\\")
-BY_ITSELF = (
-    r"(?!(?:p|li|td|tr|th|dd|dt|tbody|thead|tfoot|option|area|base|br|col|embed|hr|img|input|link|meta|param|wbr)\b)"
+META = re.compile(r"(?i)<meta\b[^<>]*>?")
+TAG = re.compile(r"<(/?[a-zA-Z]+)")
+_BY_THEMSELVES = """
+p li td tr th dd dt tbody thead tfoot option area base br col embed hr img input link meta param wbr
+"""
+BY_THEMSELVES = frozenset(_BY_THEMSELVES.split())
+STYLE_TAGS = frozenset(
+    ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
 )
-STYLE = r"(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b"
-OPENING = re.compile(rf"(?i)<{BY_ITSELF}[a-z]")
-NESTING = re.compile(rf"(?i)<(/?){BY_ITSELF}(?:({STYLE})|[a-z])")
 BLOCKED = "cid:blocked-remote-image:"
 """Stands before a remote image's address between the sanitiser, which cannot rename an attribute, and `sanitise`."""
 
@@ -103,7 +106,25 @@ def sanitise(html: str) -> tuple[str | None, str | None]:
         html, defect = html[:MAX_HTML], f"The HTML is longer than {MAX_HTML} characters; the rest is not shown."
     if is_too_deep(html):
         return None, f"The HTML lies more than {MAX_HTML_DEPTH} levels deep; its text is shown instead."
-    return CLEANER.clean(html).replace(f' src="{BLOCKED}', ' data-remote-src="'), defect
+    safe = _cleaned(html)
+    if safe is None:
+        safe = _cleaned(META.sub("", html))
+    if safe is None:
+        return None, "The HTML is too broken to be shown; its text is shown instead."
+    return safe.replace(f' src="{BLOCKED}', ' data-remote-src="'), defect
+
+
+def _cleaned(html: str) -> str | None:
+    """Run the sanitiser; None where it gives up.
+
+    It panics on `<meta … content="charset">`. A panic of native code is no `Exception`, and is known by its name.
+    """
+    try:
+        return CLEANER.clean(html)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
 
 
 def from_text(text: str) -> str:
@@ -117,16 +138,28 @@ def is_too_deep(html: str) -> bool:
     Elements that HTML closes by itself (p, li, td) do not count. Elements of style count by themselves too: a parser
     opens those that were not closed anew in every paragraph.
     """
-    if len(OPENING.findall(html)) <= MAX_STYLE_DEPTH:
+    if html.count("<") <= MAX_STYLE_DEPTH:
         return False
     depth = styles = 0
-    for closing, style in NESTING.findall(html):
-        step = -1 if closing else 1
-        depth = max(depth + step, 0)
-        styles = max(styles + step, 0) if style else styles
-        if depth > MAX_HTML_DEPTH or styles > MAX_STYLE_DEPTH:
-            return True
+    for tag in TAG.findall(html):
+        inner, style = STEPS.get(tag) or _step(tag)
+        if inner:
+            depth += inner
+            styles += style
+            if depth > MAX_HTML_DEPTH or styles > MAX_STYLE_DEPTH:
+                return True
+            if depth < 0:
+                depth = 0
+            if styles < 0:
+                styles = 0
     return False
+
+
+def _step(tag: str) -> tuple[int, int]:
+    """Return how a tag ("div", "/B") changes the depth of all elements, and of those of style."""
+    name = tag.lower().lstrip("/")
+    step = -1 if tag.startswith("/") else 1
+    return (0, 0) if name in BY_THEMSELVES else (step, step if name in STYLE_TAGS else 0)
 
 
 def _attribute(_tag: str, name: str, value: str) -> str | None:
@@ -174,3 +207,7 @@ CLEANER = nh3.Cleaner(
     filter_style_properties=STYLES,
     strip_comments=True,
 )
+
+STEPS = {
+    tag: _step(tag) for name in (*TAGS, *BY_THEMSELVES) for tag in (name, f"/{name}", name.upper(), f"/{name.upper()}")
+}

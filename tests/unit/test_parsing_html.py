@@ -101,3 +101,8 @@ def test_html_that_is_too_long_is_cut() -> None:
 
 def test_plain_text_becomes_html_that_shows_it() -> None:
     assert "&lt;b&gt; &amp; c" in from_text("<b> & c")
+
+
+def test_a_meta_element_on_which_the_sanitiser_gives_up_is_left_out() -> None:
+    broken = '<meta http-equiv="Content-Type" content="text/html; charset"><p>Hello</p>'
+    assert sanitise(broken) == ("<p>Hello</p>", None)
