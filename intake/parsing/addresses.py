@@ -42,10 +42,14 @@ class _Entry:
 
 
 def people(value: str, hint: str | None = None) -> tuple[Person, ...]:
-    """Return the people of an address header, in order, at most `MAX_PEOPLE`. Linear in the length."""
+    """Return the people of an address header, in order, at most `MAX_PEOPLE`. Linear in the length.
+
+    An address inside an encoded word is nobody's (RFC 2047 section 5): what checks a sender does not see it either.
+    """
+    text = encoded_words.FOLD.sub(" ", encoded_words.raw_text(value, hint))
     found: list[Person] = []
     carried = ""
-    for entry in _entries(encoded_words.FOLD.sub(" ", encoded_words.raw_text(value, hint))):
+    for entry in _entries(text):
         person = _person(entry, carried)
         if person is None:
             carried = _carry(carried, entry)
@@ -134,7 +138,7 @@ def _person(entry: _Entry, carried: str) -> Person | None:
     if entry.angle is not None:
         return _with_angle(entry, carried)
     text = "".join(entry.words)
-    address = _address(text)
+    address = _address(text.strip(" >"))
     if address is None or entry.stray:
         return _last_word(entry)
     return Person(address=address, name=_name(" ".join(entry.comments)))
@@ -147,7 +151,7 @@ def _with_angle(entry: _Entry, carried: str) -> Person | None:
         only = _address(words)
         return Person(address=only) if only and not "".join(entry.angle or ()).strip() else None
     name = _name(carried + words) or _name(" ".join(entry.comments))
-    return Person(address=address, name="" if name.lower() == address.lower() else name)
+    return Person(address=address, name=name)
 
 
 def _last_word(entry: _Entry) -> Person | None:
@@ -163,8 +167,6 @@ def _last_word(entry: _Entry) -> Person | None:
 
 def _address(text: str) -> str | None:
     plain = text.strip()
-    if "=?" in plain:
-        plain = encoded_words.decode(plain)
     plain = MAILTO.sub("", plain.strip(QUOTES + " ") if not plain.startswith('"') or plain.endswith('"') else plain)
     plain = re.sub(r"\s*([@.])\s*", r"\1", plain) if len(plain) < 1000 else plain
     return plain if is_clean(plain) else None
@@ -180,4 +182,6 @@ def _name(text: str) -> str:
     name = " ".join(encoded_words.decode(plain).split())
     if len(name) > 1 and name[0] in QUOTES and name[-1] in QUOTES:
         name = name[1:-1].strip()
+    if name.count('"') == 1:
+        name = name.strip('" ')
     return "" if not NOT_TEXT.sub("", name) else name.strip()

@@ -14,6 +14,7 @@ from intake.parsing.limits import MAX_HEADER_LENGTH, MAX_IDS, MAX_PEOPLE
 from intake.types import Person
 
 ID = re.compile(r"<([^<>]{1,998})>")
+COMMENT = re.compile(r"\([^()]*\)")
 SPACE = re.compile(r"\s+")
 ABSENT: tuple[str, dict[str, str]] = ("", {})
 
@@ -109,8 +110,8 @@ class Headers:
 
 
 def _clean_id(text: str) -> str:
-    """Return a Message-ID without the white space that folding put into it, and as text."""
-    plain = SPACE.sub("", text)
+    """Return a Message-ID without the white space and comments of the obsolete syntax (RFC 5322 section 4.5.4)."""
+    plain = SPACE.sub("", COMMENT.sub("", text) if SPACE.search(text) else text)
     if plain.isascii() and "=?" not in plain and plain.isprintable():
         return plain
     return SPACE.sub("", encoded_words.decode(plain))

@@ -85,7 +85,9 @@ def test_names_are_compared_without_letter_case() -> None:
         ("<@relay.example,@b.example:a@client.example>", "", "a@client.example"),
         ("a @ client . example", "", "a@client.example"),
         ("Mikel@Home <a@client.example>", "Mikel@Home", "a@client.example"),
-        ("a@client.example <a@client.example>", "", "a@client.example"),
+        ("a@client.example <a@client.example>", "a@client.example", "a@client.example"),
+        ('"Anna <a@client.example>', "Anna", "a@client.example"),
+        ("a@client.example>", "", "a@client.example"),
         ('"quoted local"@client.example', "", '"quoted local"@client.example'),
         ("postmaster@[192.0.2.1]", "", "postmaster@[192.0.2.1]"),
         ("jörg@bücher.example", "", "jörg@bücher.example"),
@@ -110,6 +112,8 @@ def test_an_address_is_read(value: str, name: str, address: str) -> None:
         "alice@good.example bob@evil.example",
         "<alice@good.example bob@evil.example>",
         "alice@@good.example",
+        "=?utf-8?Q?alice=40good.example?=",
+        "<=?utf-8?Q?alice=40good.example?=>",
         "alice@good.example\\bob@evil.example",
     ],
 )
@@ -143,6 +147,7 @@ def test_at_most_a_thousand_people_are_read_of_a_header() -> None:
         ("a@b.example c@d.example", ("a@b.example", "c@d.example")),
         ("Your message of today", ()),
         ("<>", ()),
+        ("<a(of us)@ b.example>", ("a@b.example",)),
         ("=?utf-8?Q?=3Ca=40b=2Eexample=3E?=", ("a@b.example",)),
     ],
 )
