@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from charset_normalizer import from_bytes
-
+from intake.parsing import detection
 from intake.parsing.limits import CHARSET_SAMPLE
 
 # What mail programs write, and what they mean: the superset of each family, as browsers read it
@@ -203,17 +202,11 @@ def _undeclared(content: bytes) -> tuple[str, str | None]:
 def _detected(content: bytes) -> str:
     """Read bytes by the likeliest charset, judged on a sample of `CHARSET_SAMPLE` bytes."""
     text = _lenient(content, "utf-8")
-    if text.count("\ufffd") * 10 < len(text) - len(text.encode("ascii", "ignore")):
+    bad = text.count("\ufffd")
+    if bad * 3 <= len(text) - len(text.encode("ascii", "ignore")):
         return text
-    sample = b" ".join(line for line in content[:CHARSET_SAMPLE].splitlines() if not ASCII.match(line))
-    best = from_bytes(sample).best() if len(sample) >= 20 else None
-    found = codec(best.encoding) if best else None
-    if found is None or found == "ascii" or found in IMPLAUSIBLE:
-        found = "cp1252"
+    found = codec(detection.guess(content)) or "cp1252"
     return _western(content, found) if found == "cp1252" else _lenient(content, found)
-
-
-IMPLAUSIBLE = frozenset({"utf-16", "utf-7", "cp037", "cp500", "cp1026", "cp1140", "cp273", "cp424", "cp875", "hz"})
 
 
 def _strict(content: bytes, name: str) -> str | None:
