@@ -17,7 +17,7 @@ from shared.models.user import User
 class EventKind(StrEnum):
     """What happened. The words of `Event.detail` depend on it."""
 
-    OPENED = "opened"  # follows
+    OPENED = "opened"  # on_behalf (a name)
     STATUS = "status"  # old, new, note
     PRIORITY = "priority"  # old, new
     SUBJECT = "subject"  # old, new
@@ -27,7 +27,7 @@ class EventKind(StrEnum):
     BOUNCED = "bounced"  # recipient, status, diagnostic
     CAPPED = "capped"  # what was suppressed and until when
     ALSO_AT = "also_at"  # mailbox: the same mail came there as well
-    FOLLOWED = "followed"  # ticket: a reply after closing opened that one
+    FOLLOWED = "followed"  # number: a reply after closing opened that ticket
 
 
 class Event(Base):

@@ -29,7 +29,9 @@ class InboundMessage(Queued, Base):
 
     `action`, `reason` and `clues` are the decision. `ticket_number` is the ticket that it made, joined or
     names; no foreign key, since tickets can be deleted and the ledger stays. The summary columns
-    (`message_id` to `sent_at`) are filled when it has been read. `quiet`: it causes no mail.
+    (`message_id` to `kind`) are filled when it has been read. `quiet`: it causes no mail.
+    `person_order` is what a person decided about held mail: {"action": "join" | "open", "ticket": number
+    or None, "by": user id}; it is carried out when the mail is processed again.
     """
 
     __tablename__ = "inbound_message"
@@ -70,6 +72,7 @@ class InboundMessage(Queued, Base):
     reason: Mapped[str | None]
     clues: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     ticket_number: Mapped[int | None] = mapped_column(Id, index=True)
+    person_order: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     processed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship()

@@ -1,0 +1,61 @@
+"""People as mail knows them: by their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.addresses import address_key
+from shared.models import Address, User
+
+NAME_LIMIT = 200
+
+
+def user_of_address(session: Session, address: str) -> User | None:
+    """The person who writes from this address, whatever its letter case."""
+    return session.scalar(select(User).join(Address).where(Address.key == address_key(address)))
+
+
+def users_of_addresses(session: Session, keys: Iterable[str]) -> dict[str, User]:
+    """The known people among these address keys."""
+    wanted = sorted(set(keys))
+    rows = session.execute(select(Address.key, User).join(Address.user).where(Address.key.in_(wanted)))
+    return {key: user for key, user in rows}  # noqa: C416 - rows are no pairs to the type checker
+
+
+def find_or_create(session: Session, address: str, name: str, now: datetime) -> User:
+    """The person with this address; made as a requester where nobody has it. Survives a race for it."""
+    known = user_of_address(session, address)
+    if known is not None:
+        return known
+    try:
+        with session.begin_nested():
+            user = new_user(address, name, now)
+            session.add(user)
+            session.flush()
+    except IntegrityError:
+        found = user_of_address(session, address)
+        if found is None:
+            raise
+        return found
+    return user
+
+
+def new_user(address: str, name: str, now: datetime) -> User:
+    """A requester who is known from mail alone; not yet in any session."""
+    user = User(email=address, name=" ".join(name.split())[:NAME_LIMIT], created_at=now)
+    user.addresses.append(Address(key=address_key(address), email=address))
+    return user
+
+
+def addresses_of(session: Session, users: Iterable[int]) -> Mapping[int, frozenset[str]]:
+    """All address keys of these people."""
+    rows = session.execute(select(Address.user_id, Address.key).where(Address.user_id.in_(sorted(set(users)))))
+    found: dict[int, set[str]] = {}
+    for user_id, key in rows:
+        found.setdefault(user_id, set()).add(key)
+    return {user_id: frozenset(keys) for user_id, keys in found.items()}

@@ -1,0 +1,71 @@
+"""How work is claimed from a table and given back, so that no two workers do it and none is forgotten.
+
+A claim counts the attempt and commits before the work begins: work that kills its process is counted too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.models import Delivery, InboundMessage
+
+LEASE = timedelta(seconds=30)
+
+Row = type[InboundMessage] | type[Delivery]
+
+
+def claim(
+    session: Session,
+    row: Row,
+    states: Sequence[StrEnum],
+    *,
+    owner: str,
+    now: datetime,
+    limit: int,
+    where: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> list[int]:
+    """Take up to `limit` rows that are due and nobody's, oldest first; returns their ids in that order.
+
+    `where` narrows the choice, `values` are written to the rows as well. Rows that another transaction is
+    just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer).
+    """
+    free = or_(row.lease_until.is_(None), row.lease_until <= now)
+    due = select(row.id).where(row.state.in_(states), row.due_at <= now, free)
+    if where is not None:
+        due = due.where(where)
+    due = due.order_by(row.due_at, row.id).limit(limit).with_for_update(skip_locked=True)
+    ids = session.scalars(due).all()
+    taken = (
+        update(row)
+        .where(row.id.in_(ids))
+        .values(attempts=row.attempts + 1, lease_by=owner, lease_until=now + LEASE, **values)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(taken)
+    return list(ids)
+
+
+def renew(session: Session, row: Row, ids: Sequence[int], *, owner: str, now: datetime) -> bool:
+    """Keep the claimed rows for another lease. False where one of them was taken by somebody else."""
+    kept = (
+        update(row)
+        .where(row.id.in_(ids), row.lease_by == owner)
+        .values(lease_until=now + LEASE)
+        .returning(row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(kept).all()) == len(ids)
+
+
+def pause(attempts: int, *, first: timedelta, longest: timedelta, chance: float) -> timedelta:
+    """How long to wait after so many failures: doubling, at most `longest`, ±10 % by `chance` (0 to 1)."""
+    grown = first * 2 ** min(max(attempts - 1, 0), 30)
+    wait: timedelta = min(grown, longest)
+    return wait * (0.9 + 0.2 * chance)
