@@ -176,11 +176,27 @@ class ParsedMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """A user as the rules see one. Agents and administrators have authority, requesters have not."""
+class PersonOrder:
+    """What a person decided about held mail: `join` the ticket, or `open` one. `by` is who, None the clock."""
 
-    user_id: int
-    is_agent: bool = False
+    action: str
+    ticket: int | None
+    by: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A stored mail that has been read, on its way to a decision. `mailbox` is the address it came to."""
+
+    inbound_id: int
+    mailbox_id: int
+    mailbox: str
+    message: ParsedMessage
+    received_at: datetime
+    envelope_from: str | None = None
+    envelope_to: tuple[str, ...] = ()
+    quiet: bool = False
+    order: PersonOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,11 +216,39 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentCopy:
-    """A delivery of ours that a bounce can be about."""
+    """A delivery of ours that a bounce can be about. `recipient` is an address key."""
 
     delivery_id: int
     recipient: str
     ticket: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A Message-ID that is known: the ticket it led to, and whether that message itself is here."""
+
+    ticket: int
+    arrived: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that decisions about a batch depend on, as of one moment.
+
+    `own`: address keys of our mailboxes. `staff`: those of agents and administrators among the senders.
+    `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}. `copies`: deliveries by
+    id, `copies_of`: by their Message-ID. `last_number` is the last ticket number given.
+    """
+
+    own: frozenset[str] = frozenset()
+    staff: frozenset[str] = frozenset()
+    threads: Mapping[int, Thread] = field(default_factory=dict)
+    deleted: frozenset[int] = frozenset()
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    seen: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    copies: Mapping[int, SentCopy] = field(default_factory=dict)
+    copies_of: Mapping[str, tuple[SentCopy, ...]] = field(default_factory=dict)
+    last_number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +289,7 @@ class RecordBounce:
 
     reason: str
     delivery_id: int | None
+    recipient: str | None = None
     ticket: int | None = None
     clues: tuple[Clue, ...] = ()
 

@@ -30,8 +30,8 @@ from shared.models import (
     Status,
     Ticket,
     User,
-    reference_key,
 )
+from shared.references import reference_key
 from shared.tokens import Tokens
 
 

@@ -1,0 +1,1 @@
+"""What to do with a mail: pure rules over a read message and the gathered facts."""

@@ -10,7 +10,7 @@ from shared.models.fingerprint import Fingerprint
 from shared.models.inbound import InboundMessage, InboundRaw, InboundState
 from shared.models.login_throttle import LoginThrottle
 from shared.models.mailbox import FolderCursor, Mailbox, Policy
-from shared.models.message_ref import MessageRef, reference_key
+from shared.models.message_ref import MessageRef
 from shared.models.participant import Participant, ParticipantRole
 from shared.models.registration import Registration, RegistrationPurpose
 from shared.models.ticket import Priority, Status, Ticket, TicketTombstone
@@ -47,5 +47,4 @@ __all__ = [
     "Ticket",
     "TicketTombstone",
     "User",
-    "reference_key",
 ]

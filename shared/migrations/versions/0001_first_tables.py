@@ -356,6 +356,7 @@ def upgrade() -> None:
     op.create_table(
         "message_ref",
         sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("arrived", sa.Boolean(), nullable=False),
         sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_message_ref_ticket_id"), ondelete="CASCADE"

@@ -1,0 +1,217 @@
+"""Say what to do with a mail. Pure: all it may depend on is in its arguments.
+
+The order of the kinds is: what a person ordered, what is here already, our own mail come back, bounces, then the
+clues to a ticket. Automatic mail is filed like any other, but opens nothing again and is never answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from intake.routing.participants import author, is_own
+from intake.routing.threading import Candidate, candidates, suffixes
+from intake.types import (
+    AppendArticle,
+    Arrival,
+    Clue,
+    Decision,
+    Discard,
+    Facts,
+    Hold,
+    Kind,
+    OpenTicket,
+    RecordBounce,
+    SentCopy,
+    Thread,
+)
+from shared.addresses import address_key
+from shared.tokens import Tokens
+
+CLOSED = "closed"
+
+Rule = Callable[[Arrival, Facts, Tokens], Decision | None]
+
+
+def decide(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision:
+    """Say what to do with a mail, why, and which clues were seen. `tokens` only checks signatures."""
+    for rule in RULES:
+        decision = rule(arrival, facts, tokens)
+        if decision is not None:
+            return decision
+    return _by_clues(arrival, facts, tokens)
+
+
+# ------------------------------------------------------------------ before the clues
+
+
+def _ordered(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None:
+    order = arrival.order
+    if order is None:
+        return None
+    thread = facts.threads.get(order.ticket) if order.ticket is not None else None
+    if order.action == "join" and thread is not None:
+        return AppendArticle(
+            ticket=thread.number,
+            reason="A person let it join.",
+            reopen=_is_from_a_person(arrival),
+            stranger=_sender(arrival) not in thread.participants,
+        )
+    why = "A person made a ticket of it." if order.by is not None else "Nobody decided about it in time."
+    return OpenTicket(reason=why, acknowledge=_may_acknowledge(arrival, facts))
+
+
+def _duplicate(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None:
+    seen = facts.seen.get(arrival.message.fingerprint)
+    if not seen or arrival.inbound_id in seen.values():
+        return None
+    first = seen.get(arrival.mailbox_id)
+    if first is not None:
+        return Discard(reason=f"It is here already, as mail {first}.", duplicate_of=first)
+    other = min(seen.values())
+    return Discard(reason=f"It came to another mailbox as well, as mail {other}.", duplicate_of=other)
+
+
+def _own_mail(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
+    if any(tokens.is_loop_mark(arrival.message.loop_mark, own) for own in facts.own):
+        return Discard(reason="It is our own mail, come back.")
+    return None
+
+
+def _bounce(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
+    report = arrival.message.bounce
+    if arrival.message.kind is not Kind.BOUNCE or report is None:
+        return None
+    clues: list[Clue] = []
+    copy = _copy_by_envelope(arrival, facts, tokens, clues) or _copy_by_message_id(arrival, facts, clues)
+    if copy is None:
+        return RecordBounce(reason="It is a bounce of nothing that we sent.", delivery_id=None, clues=tuple(clues))
+    return RecordBounce(
+        reason=f"It is a bounce of what we sent to {copy.recipient}.",
+        delivery_id=copy.delivery_id,
+        recipient=copy.recipient,
+        ticket=copy.ticket,
+        clues=tuple(clues),
+    )
+
+
+def _copy_by_envelope(arrival: Arrival, facts: Facts, tokens: Tokens, clues: list[Clue]) -> SentCopy | None:
+    for suffix in suffixes(arrival, facts.own):
+        number = tokens.delivery_of_bounce(suffix)
+        copy = facts.copies.get(number) if number is not None else None
+        if copy is not None:
+            clues.append(Clue(kind="bounce_address", value=f"+{suffix}", ticket=copy.ticket, used=True))
+            return copy
+    return None
+
+
+def _copy_by_message_id(arrival: Arrival, facts: Facts, clues: list[Clue]) -> SentCopy | None:
+    report = arrival.message.bounce
+    original = report.original_message_id if report else None
+    copies = facts.copies_of.get(original, ()) if original else ()
+    failed = {address_key(recipient) for recipient in report.recipients} if report else set()
+    copy = next((c for c in copies if c.recipient in failed), copies[0] if len(copies) == 1 else None)
+    if copy is not None:
+        clues.append(Clue(kind="bounced_message_id", value=original or "", ticket=copy.ticket, used=True))
+    return copy
+
+
+RULES: tuple[Rule, ...] = (_ordered, _duplicate, _own_mail, _bounce)
+
+
+# ------------------------------------------------------------------ by the clues
+
+
+def _by_clues(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision:
+    clues: list[Clue] = []
+    refused: tuple[int, str] | None = None
+    for candidate in candidates(arrival, facts, tokens):
+        objection = _objection(candidate, arrival, facts)
+        used = objection is None
+        clues.append(
+            Clue(kind=candidate.kind, value=candidate.value, ticket=candidate.ticket, used=used, note=objection or "")
+        )
+        if used:
+            return _join(candidate, arrival, facts, tuple(clues))
+        if refused is None and candidate.named and candidate.ticket in facts.threads:
+            refused = (candidate.ticket, objection or "")
+    if refused is not None:
+        return Hold(reason=refused[1], ticket=refused[0], clues=tuple(clues))
+    return OpenTicket(reason=_why_new(arrival, clues), clues=tuple(clues), acknowledge=_may_acknowledge(arrival, facts))
+
+
+def _objection(candidate: Candidate, arrival: Arrival, facts: Facts) -> str | None:
+    """Why a clue may not join the mail to its ticket; None where it may."""
+    thread = facts.threads.get(candidate.ticket)
+    if thread is None:
+        gone = candidate.ticket in facts.deleted
+        return f"Ticket {candidate.ticket} was deleted." if gone else f"There is no ticket {candidate.ticket}."
+    sender = _sender(arrival)
+    if sender in thread.participants:
+        return None
+    if sender in thread.removed:
+        return f"The sender was taken off ticket {thread.number}."
+    if sender in facts.staff:
+        return f"It comes from an agent's address, which is not proven, and ticket {thread.number} is somebody else's."
+    if not candidate.signed:
+        return f"The sender is not on ticket {thread.number}, and the mail carries no signed clue."
+    return None
+
+
+def _join(candidate: Candidate, arrival: Arrival, facts: Facts, clues: tuple[Clue, ...]) -> Decision:
+    thread = facts.threads[candidate.ticket]
+    by_person = _is_from_a_person(arrival)
+    if thread.status == CLOSED and by_person:
+        return OpenTicket(
+            reason=f"It answers ticket {thread.number}, which is closed.",
+            clues=clues,
+            acknowledge=_may_acknowledge(arrival, facts),
+            follows=thread.number,
+        )
+    return AppendArticle(
+        ticket=thread.number,
+        reason=_JOINED[candidate.kind] + ("" if by_person else " It is automatic mail and opens nothing again."),
+        clues=clues,
+        reopen=by_person,
+        stranger=_is_stranger(arrival, thread),
+    )
+
+
+_JOINED = {
+    "signed_address": "It was sent to the signed address of that ticket.",
+    "signed_message_id": "It answers a mail that we sent.",
+    "reference": "It answers a message of that ticket.",
+    "subject_tag": "Its subject names the ticket.",
+    "awaited": "An answer to it was here before it.",
+}
+
+
+def _why_new(arrival: Arrival, clues: list[Clue]) -> str:
+    kind = "" if _is_from_a_person(arrival) else " It is automatic mail and is not answered."
+    return ("It answers nothing that we know." if clues else "It is the first of its kind here.") + kind
+
+
+# ------------------------------------------------------------------ small predicates
+
+
+def _sender(arrival: Arrival) -> str:
+    return address_key(author(arrival.message).address)
+
+
+def _is_stranger(arrival: Arrival, thread: Thread) -> bool:
+    return _sender(arrival) not in thread.participants
+
+
+def _is_from_a_person(arrival: Arrival) -> bool:
+    return arrival.message.kind is Kind.NORMAL
+
+
+def _may_acknowledge(arrival: Arrival, facts: Facts) -> bool:
+    message = arrival.message
+    return (
+        message.sender is not None
+        and not arrival.quiet
+        and message.kind is Kind.NORMAL
+        and message.auto_response_allowed
+        and arrival.envelope_from != ""
+        and not is_own(message.sender.address, facts.own)
+    )
