@@ -100,7 +100,7 @@ class FoldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """Lines `start` to `end` (0-based, end excluded) of `ParsedMessage.text.split("\\n")`."""
+    r"""Lines `start` to `end` (0-based, end excluded) of `ParsedMessage.text.split("\n")`."""
 
     start: int
     end: int
@@ -356,4 +356,11 @@ class Refused:
     reason: str
 
 
-Outcome = Sent | Deferred | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Handed over, and then the connection ended before the server said whether it took the mail."""
+
+    reason: str
+
+
+Outcome = Sent | Deferred | Refused | Unanswered

@@ -1,0 +1,165 @@
+"""Gather the facts for a batch of mail: the only reads for a decision, a few queries whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from intake.routing.participants import author
+from intake.routing.threading import claimed_tickets, references, suffixes
+from intake.types import Arrival, Facts, Reference, SentCopy, Thread
+from shared import tickets
+from shared.addresses import address_key
+from shared.models import (
+    Address,
+    Delivery,
+    Fingerprint,
+    Mailbox,
+    MessageRef,
+    Participant,
+    Role,
+    Ticket,
+    TicketTombstone,
+    User,
+)
+from shared.references import reference_key
+from shared.tokens import Tokens
+
+Key = TypeVar("Key", int, str)
+
+
+def own_addresses(session: Session) -> frozenset[str]:
+    """The address keys of all our mailboxes, those that are switched off too."""
+    return frozenset(session.scalars(select(Mailbox.address_key)))
+
+
+def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens) -> Facts:
+    """Read all that the decisions about a batch depend on.
+
+    Locks the ticket counter first: until the transaction ends nobody else files mail, so that what is
+    read here stays true, and two workers cannot open two tickets for one thread.
+    """
+    last_number = tickets.last_number(session)
+    own = own_addresses(session)
+    known = _references(session, batch)
+    numbers = {reference.ticket for reference in known.values()}
+    for arrival in batch:
+        numbers |= claimed_tickets(arrival, own, tokens)
+    threads = _threads(session, numbers)
+    copies = _copies(session, batch, own, tokens)
+    return Facts(
+        own=own,
+        staff=_staff(session, batch),
+        threads=threads,
+        deleted=_deleted(session, numbers - threads.keys()),
+        references=known,
+        seen=_seen(session, batch),
+        copies={copy.delivery_id: copy for _, copy in copies},
+        copies_of=_by_message_id(copies),
+        last_number=last_number,
+    )
+
+
+def _references(session: Session, batch: Sequence[Arrival]) -> dict[str, Reference]:
+    keys: set[str] = set()
+    for arrival in batch:
+        keys |= {reference_key(known) for known in references(arrival.message)}
+        if arrival.message.message_id:
+            keys.add(reference_key(arrival.message.message_id))
+    found: dict[str, Reference] = {}
+    for part in _chunks(sorted(keys)):
+        for row in session.execute(
+            select(MessageRef.key, MessageRef.ticket_id, MessageRef.arrived).where(MessageRef.key.in_(part))
+        ):
+            found[row.key] = Reference(ticket=row.ticket_id, arrived=row.arrived)
+    return found
+
+
+def _threads(session: Session, numbers: set[int]) -> dict[int, Thread]:
+    found: dict[int, Thread] = {}
+    for part in _chunks(sorted(numbers)):
+        rows = session.execute(select(Ticket.id, Ticket.status, Ticket.requester_id).where(Ticket.id.in_(part))).all()
+        people = _people(session, [row.id for row in rows])
+        for row in rows:
+            present, gone = people.get(row.id, {}), people.get(-row.id, {})
+            found[row.id] = Thread(
+                number=row.id,
+                status=row.status.value,
+                requester=frozenset(present.get(row.requester_id, ())),
+                participants=frozenset().union(*present.values()),
+                removed=frozenset().union(*gone.values()),
+            )
+    return found
+
+
+def _people(session: Session, numbers: Sequence[int]) -> dict[int, dict[int, set[str]]]:
+    """Return {ticket: {user: address keys}}; those who were taken off it stand under the negative number."""
+    rows = session.execute(
+        select(Participant.ticket_id, Participant.user_id, Participant.removed_at, Address.key)
+        .join(Address, Address.user_id == Participant.user_id)
+        .where(Participant.ticket_id.in_(numbers))
+    )
+    found: dict[int, dict[int, set[str]]] = {}
+    for row in rows:
+        number = row.ticket_id if row.removed_at is None else -row.ticket_id
+        found.setdefault(number, {}).setdefault(row.user_id, set()).add(row.key)
+    return found
+
+
+def _deleted(session: Session, numbers: set[int]) -> frozenset[int]:
+    return frozenset(
+        number
+        for part in _chunks(sorted(numbers))
+        for number in session.scalars(select(TicketTombstone.id).where(TicketTombstone.id.in_(part)))
+    )
+
+
+def _staff(session: Session, batch: Sequence[Arrival]) -> frozenset[str]:
+    senders = {address_key(author(arrival.message).address) for arrival in batch}
+    staff = select(Address.key).join(User).where(Address.key.in_(sorted(senders)), User.role != Role.REQUESTER)
+    return frozenset(session.scalars(staff))
+
+
+def _seen(session: Session, batch: Sequence[Arrival]) -> dict[str, dict[int, int]]:
+    digests = sorted({arrival.message.fingerprint for arrival in batch})
+    found: dict[str, dict[int, int]] = {}
+    for row in session.scalars(select(Fingerprint).where(Fingerprint.digest.in_(digests))):
+        found.setdefault(row.digest, {})[row.mailbox_id] = row.inbound_id
+    return found
+
+
+def _copies(
+    session: Session, batch: Sequence[Arrival], own: frozenset[str], tokens: Tokens
+) -> list[tuple[str, SentCopy]]:
+    """Return what we sent that the bounces of the batch may be about, each with its Message-ID."""
+    bounced = [arrival for arrival in batch if arrival.message.bounce is not None]
+    ids = {tokens.delivery_of_bounce(suffix) for arrival in bounced for suffix in suffixes(arrival, own)} - {None}
+    originals = {a.message.bounce.original_message_id for a in bounced if a.message.bounce is not None} - {None}
+    wanted: list[ColumnElement[bool]] = []
+    if ids:
+        wanted.append(Delivery.id.in_(ids))
+    if originals:
+        wanted.append(Delivery.message_id.in_(originals))
+    if not wanted:
+        return []
+    rows = session.scalars(select(Delivery).where(or_(*wanted)).order_by(Delivery.id))
+    return [
+        (row.message_id, SentCopy(delivery_id=row.id, recipient=address_key(row.recipient), ticket=row.ticket_id))
+        for row in rows
+    ]
+
+
+def _by_message_id(copies: Iterable[tuple[str, SentCopy]]) -> dict[str, tuple[SentCopy, ...]]:
+    found: dict[str, tuple[SentCopy, ...]] = {}
+    for message_id, copy in copies:
+        found[message_id] = (*found.get(message_id, ()), copy)
+    return found
+
+
+def _chunks(values: Sequence[Key], size: int = 5000) -> Iterable[Sequence[Key]]:
+    """Yield parts that fit into one statement (SQLite takes 32,766 parameters)."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
