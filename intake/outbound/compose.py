@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from intake.outbound import bodies, headerfields, wording
 from intake.outbound.letter import AccountMail, Acknowledgement, Letter, Reply, StatusNotice
@@ -39,6 +39,7 @@ AUTO_SUBMITTED: Mapping[type, str] = {  # RFC 3834 section 5
 _OWN_TAG = re.compile(r"\[#[0-9]{1,18}\]\s?")
 _ANSWER = re.compile(r"(?i)(?:re|aw|sv|vs|antw|odp|ynt|r|回复|答复)\s{0,3}:\s?")
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")
+_LINK = Markup('<a class="link" href="{}" style="color:#23489b;">{}</a>')
 
 
 class CannotComposeError(ValueError):
@@ -205,10 +206,13 @@ def _templates() -> SandboxedEnvironment:
 
 def _html_lines(text: str) -> Markup:
     """Text as HTML: its lines, its web addresses as links, everything else escaped."""
-    made = Markup("")
+    made = Markup()
     end = 0
     for found in _URL.finditer(text):
-        url = found[0]
-        made += escape(text[end : found.start()]) + Markup('<a class="link" href="{}" style="color:#23489b;">{}</a>').format(url, url)
+        made += _with_breaks(text[end : found.start()]) + _LINK.format(found[0], found[0])
         end = found.end()
-    return Markup((made + escape(text[end:])).replace("\n", Markup("<br>\n")))
+    return made + _with_breaks(text[end:])
+
+
+def _with_breaks(text: str) -> Markup:
+    return Markup("<br>\n").join(text.split("\n"))

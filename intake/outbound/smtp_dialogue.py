@@ -1,0 +1,169 @@
+"""The dialogue with an SMTP server, step by step: connect, offer a mail, send it (RFC 5321, RFC 3207, RFC 4954)."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+from intake.outbound.letter import Envelope
+
+CONNECT_SECONDS = 20.0
+COMMAND_SECONDS = 60.0
+CHUNK = 256 * 1024
+MAX_WORDS = 500
+
+_DOT = re.compile(rb"(?m)^\.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The outgoing server. `starttls` is "yes" (must), "no" (never) or None (a login needs it, else where offered)."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    implicit_tls: bool = False
+    starttls: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def must_encrypt(self) -> bool:
+        return self.starttls == "yes" or (self.starttls is None and bool(self.user))
+
+
+class Declined(Exception):  # noqa: N818 - an answer of the server, not an error
+    """The server answered a command of a mail with something else than yes."""
+
+    def __init__(self, code: int, words: bytes) -> None:
+        super().__init__(code, words)
+        self.code = code
+        self.words = words
+
+
+def connect(server: Server) -> smtplib.SMTP:
+    """A connection that is encrypted and logged in as far as the server's settings ask for it."""
+    client = _open(server)
+    try:
+        client.local_hostname = _own_name(client)
+        client.ehlo_or_helo_if_needed()
+        if not server.implicit_tls:
+            _encrypt(client, server)
+        if server.user:
+            client.login(server.user, server.password)
+        set_time_limit(client, COMMAND_SECONDS)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _open(server: Server) -> smtplib.SMTP:
+    """A connection whose greeting was friendly. Verified TLS from the first byte where the server's URL says so."""
+    name = "localhost"  # replaced below: smtplib would ask the DNS
+    if server.implicit_tls:
+        context = _context(server, verify=True)
+        return smtplib.SMTP_SSL(server.host, server.port, name, timeout=CONNECT_SECONDS, context=context)
+    return smtplib.SMTP(server.host, server.port, name, timeout=CONNECT_SECONDS)
+
+
+def _encrypt(client: smtplib.SMTP, server: Server) -> None:
+    if server.starttls == "no":
+        return
+    if client.has_extn("starttls"):
+        client.starttls(context=_context(server, verify=server.must_encrypt))
+        client.ehlo_or_helo_if_needed()
+    elif server.must_encrypt:
+        raise smtplib.SMTPNotSupportedError("it offers no encryption (STARTTLS)")
+
+
+def _context(server: Server, *, verify: bool) -> ssl.SSLContext:
+    """TLS where it must be is checked; where plain text would do as well, any certificate is better than none."""
+    context = ssl.create_default_context(cafile=server.ca_file)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _own_name(client: smtplib.SMTP) -> str:
+    """What we call ourselves: this machine's name where it is a whole one, else its address (RFC 5321 4.1.3)."""
+    name = socket.gethostname()
+    if "." in name and name.isascii():
+        return name
+    address = client.sock.getsockname()[0] if client.sock else "127.0.0.1"
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def begin(client: smtplib.SMTP, envelope: Envelope) -> None:
+    """MAIL, RCPT and DATA, up to the 354. Raises Declined."""
+    utf8 = not (envelope.sender + envelope.recipient).isascii()
+    if utf8 and not client.has_extn("smtputf8"):
+        raise Declined(553, b"5.6.7 the server takes no address with letters outside of ASCII (no SMTPUTF8)")
+    client.command_encoding = "utf-8" if utf8 else "ascii"
+    _ask(client, 250, f"MAIL FROM:<{envelope.sender}>{_options(client, envelope)}")
+    _ask(client, 250, f"RCPT TO:<{envelope.recipient}>")
+    _ask(client, 354, "DATA")
+
+
+def _options(client: smtplib.SMTP, envelope: Envelope) -> str:
+    options = f" SIZE={len(envelope.content)}" if client.has_extn("size") else ""
+    header = envelope.content[: envelope.content.find(b"\r\n\r\n")]
+    is_ascii = header.isascii() and (envelope.sender + envelope.recipient).isascii()
+    if not is_ascii and client.has_extn("8bitmime"):
+        options += " BODY=8BITMIME"
+    return options if is_ascii or not client.has_extn("smtputf8") else f"{options} SMTPUTF8"
+
+
+def _ask(client: smtplib.SMTP, wanted: int, command: str) -> None:
+    code, words = client.docmd(command)
+    if code != wanted and not (wanted == 250 and code == 251):
+        raise Declined(code, words)
+
+
+def send_body(client: smtplib.SMTP, content: bytes) -> None:
+    """All of the mail but the final dot, in pieces, so that a slow line has time for each of them."""
+    stuffed = _DOT.sub(b"..", content)
+    if not stuffed.endswith(b"\r\n"):
+        stuffed += b"\r\n"
+    for start in range(0, len(stuffed), CHUNK):
+        client.send(stuffed[start : start + CHUNK])
+
+
+def set_time_limit(client: smtplib.SMTP, seconds: float) -> None:
+    if client.sock is not None:
+        client.sock.settimeout(seconds)
+
+
+def said(code: int, words: bytes) -> str:
+    """The server's own words, in one line."""
+    return " ".join(f"{code} {words.decode('utf-8', 'replace')}".split())[:MAX_WORDS]
+
+
+def ended(error: Exception) -> str:
+    return f"The outgoing server ended the connection: {_reason(error)}."
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case smtplib.SMTPResponseException():
+            words = error.smtp_error
+            return said(error.smtp_code, words if isinstance(words, bytes) else str(words).encode())
+        case TimeoutError():
+            return "it did not answer in time"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not good ({error.verify_message})"
+        case OSError() if error.strerror:
+            return error.strerror
+        case _:
+            return str(error)[:MAX_WORDS].rstrip(".")
+
+
+def why_unreachable(server: Server, error: Exception) -> str:
+    where = f"{server.host}:{server.port}"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"The outgoing server {where} refused the login: {_reason(error)}."
+    return f"The outgoing server {where} cannot be used: {_reason(error)}."
