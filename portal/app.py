@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import account, auth, people, registering
+from portal import account, attachments, auth, mail, people, registering, ticket_changes, tickets
 from portal.access import init_access, is_own_path
 from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
@@ -24,7 +24,17 @@ from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-BLUEPRINTS = (auth.blueprint, registering.blueprint, account.blueprint, people.blueprint)
+BLUEPRINTS = (
+    auth.blueprint,
+    registering.blueprint,
+    account.blueprint,
+    people.blueprint,
+    tickets.blueprint,
+    ticket_changes.blueprint,
+    ticket_changes.deliveries,
+    attachments.blueprint,
+    mail.blueprint,
+)
 STAY_SIGNED_IN = timedelta(days=30)
 A_YEAR = 365 * 24 * 3600
 MAX_FORM_BYTES = 2 * 1024 * 1024  # what is not a file: the words of a reply

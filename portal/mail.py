@@ -1,0 +1,159 @@
+"""Where is my mail? Every arrival, what became of it and why; what waits for a person; mail of ours that is stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+from werkzeug.wrappers import Response
+
+from portal import queries
+from portal.access import actor, staff_only
+from portal.auth import Answer
+from portal.desk import desk, now
+from portal.forms import EmptyForm
+from portal.paging import wanted
+from portal.reading import fate
+from portal.ticket_forms import JoinForm
+from shared import blobs, inbound
+from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, User
+
+blueprint = Blueprint("mail", __name__, url_prefix="/mail")
+
+MAX_QUERY = 200
+CASES_SHOWN = 10
+STUCK_SHOWN = 20
+SOURCE_SHOWN = 100_000  # bytes of a mail's source on its page
+WAITING = (InboundState.HELD, InboundState.QUARANTINED)
+NUMBER = "/<int(max=999999999999999):number>"
+
+
+@blueprint.get("")
+@staff_only
+def index() -> Answer:
+    """Mail that waits for a person, outgoing mail that is stuck, and the ledger, searched by `q` and `state`."""
+    asked = wanted()
+    query = request.args.get("q", "").strip()[:MAX_QUERY]
+    state = next((s for s in InboundState if s.value == request.args.get("state")), None)
+    found = queries.arrivals_found(query)
+    narrowed = found if state is None else [*found, InboundMessage.state == state]
+    with desk().database.reading() as db:
+        counted = db.execute(select(InboundMessage.state, func.count()).where(*found).group_by(InboundMessage.state))
+        counts = {each: count for each, count in counted}  # noqa: C416 - rows are no pairs to the type checker
+        page = queries.arrivals_page(db, narrowed, asked)
+        cases = _cases(db)
+        waiting = db.scalar(select(func.count()).where(InboundMessage.state.in_(WAITING))) or 0
+        stuck = db.scalars(select(Delivery).where(queries.STUCK).order_by(Delivery.id.desc()).limit(STUCK_SHOWN)).all()
+        stuck_count = db.scalar(select(func.count()).select_from(Delivery).where(queries.STUCK)) or 0
+    return render_template(
+        "mail/index.html",
+        page=page,
+        query=query,
+        state=state,
+        states=list(InboundState),
+        counts=counts,
+        cases=cases,
+        waiting=waiting,
+        stuck=stuck,
+        stuck_count=stuck_count,
+        fate=fate,
+    )
+
+
+def _cases(db: Session) -> list[InboundMessage]:
+    oldest = select(InboundMessage).where(InboundMessage.state.in_(WAITING)).order_by(InboundMessage.id)
+    return list(db.scalars(oldest.options(selectinload(InboundMessage.mailbox)).limit(CASES_SHOWN)))
+
+
+@blueprint.get(NUMBER)
+@staff_only
+def page(number: int) -> Answer:
+    """One arrival: its envelope, the decision with its clues, and its source."""
+    with desk().database.reading() as db:
+        mail = _found(db, number)
+        source = blobs.raw_mail(db, number) if db.get(InboundRaw, number) else b""
+        return render_template(
+            "mail/page.html",
+            mail=mail,
+            source=source[:SOURCE_SHOWN].decode("utf-8", "replace"),
+            cut=len(source) > SOURCE_SHOWN,
+            fate=fate,
+            can_decide=mail.state in inbound.WAITING,
+        )
+
+
+@blueprint.post(f"{NUMBER}/join")
+@staff_only
+def join(number: int) -> Answer:
+    """Let held mail join a ticket, because a person agrees."""
+    form = JoinForm()
+    if not form.validate_on_submit() and form.csrf_token.errors:
+        abort(400)
+    ticket = (form.ticket.data or "").lstrip("#№ ")
+    if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 15):
+        flash("Which ticket? Type its number.", "error")
+        return _back(number)
+
+    def order(db: Session, mail: InboundMessage, user: User) -> str:
+        inbound.join(db, mail, int(ticket), actor=user, now=now())
+        return f"It joins ticket {int(ticket)} in a moment."
+
+    return _decide(number, order)
+
+
+@blueprint.post(f"{NUMBER}/ticket")
+@staff_only
+def make_ticket(number: int) -> Answer:
+    """Let mail open a ticket of its own."""
+    return _press(number, inbound.make_ticket, "It opens a ticket in a moment.")
+
+
+@blueprint.post(f"{NUMBER}/again")
+@staff_only
+def again(number: int) -> Answer:
+    """Read stored mail once more, by the rules."""
+    return _press(number, inbound.again, "It is read again in a moment.")
+
+
+@blueprint.post(f"{NUMBER}/discard")
+@staff_only
+def discard(number: int) -> Answer:
+    """Put mail aside; its bytes stay."""
+    return _press(number, inbound.discard, "Discarded. It stays in the ledger and can be read again.")
+
+
+def _press(number: int, operation: Callable[..., None], said: str) -> Response:
+    if not EmptyForm().validate_on_submit():
+        abort(400)
+
+    def order(db: Session, mail: InboundMessage, user: User) -> str:
+        operation(db, mail, actor=user, now=now())
+        return said
+
+    return _decide(number, order)
+
+
+def _decide(number: int, order: Callable[[Session, InboundMessage, User], str]) -> Response:
+    try:
+        with desk().database.transaction() as db:
+            mail = _found(db, number, with_for_update=True)
+            said = order(db, mail, actor(db))
+    except inbound.InboundError as error:
+        flash(str(error), "error")
+        return _back(number)
+    flash(said, "success")
+    return redirect(url_for("mail.index"), 303)
+
+
+def _found(db: Session, number: int, **options: Any) -> InboundMessage:
+    mail = db.get(InboundMessage, number, **options)
+    if mail is None:
+        abort(404)
+    return mail
+
+
+def _back(number: int) -> Response:
+    return redirect(url_for("mail.page", number=number), 303)

@@ -1,0 +1,234 @@
+"""What is done to a ticket: answers and notes, status, properties, people, deleting. One transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import login_required
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from portal import queries
+from portal.access import actor, admin_only, is_own_path, me, staff_only
+from portal.auth import Answer
+from portal.desk import desk, now
+from portal.forms import EmptyForm
+from portal.ticket_forms import (
+    AnswerForm,
+    ComposerForm,
+    ParticipantForm,
+    PriorityForm,
+    StatusForm,
+    SubjectForm,
+    uploads,
+)
+from portal.tickets import assignee_form, found, show
+from shared import outbox, tickets
+from shared.models import Article, Delivery, DeliveryState, Priority, Status, Ticket, User
+from shared.people import find_or_create
+
+blueprint = Blueprint("ticket_changes", __name__, url_prefix="/tickets/<int(max=999999999999999):number>")
+deliveries = Blueprint("deliveries", __name__, url_prefix="/deliveries")
+
+
+@blueprint.post("/answer")
+@login_required
+def answer(number: int) -> Answer:
+    """Send what an agent wrote (a reply, or a note between ourselves), or what a requester answers."""
+    form = ComposerForm() if me().is_staff else AnswerForm()
+    if not form.validate_on_submit():
+        _check_csrf(form)
+        return show(number, form), 422
+    try:
+        with desk().database.transaction() as db:
+            ticket = found(db, number)
+            article, said = _write(db, ticket, form)
+    except tickets.NotAllowed as error:
+        flash(str(error), "error")
+        return show(number, form), 403
+    except tickets.TicketError as error:
+        form.text.errors = [*form.text.errors, str(error)]
+        return show(number, form), 422
+    flash(said, "success")
+    return redirect(url_for("tickets.page", number=article.ticket_id, _anchor=f"a{article.id}"), 303)
+
+
+def _write(db: Session, ticket: Ticket, form: AnswerForm) -> tuple[Article, str]:
+    common: dict[str, Any] = {"author": actor(db), "text": form.text.data, "now": now()}
+    files = uploads(form.files)
+    if not isinstance(form, ComposerForm):
+        article = tickets.answer(db, ticket, files=files, tokens=desk().tokens, **common)
+        opened = article.ticket_id != ticket.id
+        return article, f"This ticket is closed, so ticket {article.ticket_id} goes on with it." if opened else "Sent."
+    if form.kind.data == "note":
+        if files:
+            raise tickets.TicketError("A note carries no files. Take them away, or send a reply.")
+        return tickets.note(db, ticket, **common), "Noted. Nobody outside sees it."
+    then = Status(form.then.data) if form.then.data else None
+    article = tickets.reply(db, ticket, files=files, tokens=desk().tokens, then=then, **common)
+    names = ", ".join(name or address for address, name in [*article.to, *article.cc])
+    return article, f"Going out to {names}." + (f" The ticket is {then.value}." if then else "")
+
+
+@blueprint.post("/status")
+@login_required
+def status(number: int) -> Answer:
+    """Set the status; for administrators, everybody else gets a 403. The requester is told by mail."""
+    if not me().is_admin:
+        abort(403)
+    form = StatusForm()
+    if not form.validate_on_submit():
+        return _not_so(number, form)
+    wanted = Status(form.status.data)
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        if ticket.status is wanted:
+            return f"The ticket is {wanted.value} already."
+        tickets.set_status(db, ticket, wanted, actor=user, now=now(), tokens=desk().tokens)
+        return f"The ticket is {wanted.value} now. {ticket.requester.label} is told by mail."
+
+    return _change(number, change)
+
+
+@blueprint.post("/priority")
+@staff_only
+def priority(number: int) -> Answer:
+    """Say how much it presses."""
+    form = PriorityForm()
+    if not form.validate_on_submit():
+        return _not_so(number, form)
+    wanted = Priority(form.priority.data)
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        tickets.set_priority(db, ticket, wanted, actor=user, now=now())
+        return f"The priority is {wanted.value} now."
+
+    return _change(number, change)
+
+
+@blueprint.post("/assignee")
+@staff_only
+def assignee(number: int) -> Answer:
+    """Give the ticket to somebody, or to nobody."""
+    with desk().database.reading() as db:
+        form = assignee_form(found(db, number), queries.staff(db), formdata=request.form)
+    if not form.validate_on_submit():
+        return _not_so(number, form)
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        chosen = db.get(User, form.assignee.data) if form.assignee.data else None
+        tickets.assign(db, ticket, chosen, actor=user, now=now())
+        return f"Assigned to {chosen.label}." if chosen else "Assigned to nobody."
+
+    return _change(number, change)
+
+
+@blueprint.post("/subject")
+@staff_only
+def subject(number: int) -> Answer:
+    """Give the ticket another subject."""
+    form = SubjectForm()
+    if not form.validate_on_submit():
+        return _not_so(number, form)
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        tickets.set_subject(db, ticket, form.subject.data, actor=user, now=now())
+        return "The subject is changed."
+
+    return _change(number, change)
+
+
+@blueprint.post("/participants")
+@staff_only
+def add_participant(number: int) -> Answer:
+    """Keep somebody informed from now on."""
+    form = ParticipantForm()
+    if not form.validate_on_submit():
+        return _not_so(number, form)
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        person = find_or_create(db, form.email.data, "", now())
+        tickets.add_participant(db, ticket, person, actor=user, now=now())
+        return f"{person.label} gets a copy of each reply from now on."
+
+    return _change(number, change)
+
+
+@blueprint.post("/participants/<int(max=999999999999999):user_id>/remove")
+@staff_only
+def remove_participant(number: int, user_id: int) -> Answer:
+    """Take somebody off the ticket."""
+    _check_csrf(EmptyForm())
+
+    def change(db: Session, ticket: Ticket, user: User) -> str:
+        person = db.get(User, user_id)
+        if person is None:
+            abort(404)
+        tickets.remove_participant(db, ticket, person, actor=user, now=now())
+        return f"{person.label} is off the ticket. Their links to it stop working."
+
+    return _change(number, change)
+
+
+@blueprint.route("/delete", methods=["GET", "POST"])
+@admin_only
+def delete(number: int) -> Answer:
+    """Ask once more, then delete the ticket. Its number is never used again."""
+    form = EmptyForm()
+    if not form.validate_on_submit():
+        with desk().database.reading() as db:
+            ticket = found(db, number)
+        return render_template("tickets/delete.html", ticket=ticket, form=form)
+    with desk().database.transaction() as db:
+        tickets.delete(db, found(db, number), actor=actor(db), now=now())
+    flash(f"Ticket {number} is deleted. The mails that it was made of stay in the ledger.", "success")
+    return redirect(url_for("tickets.index"), 303)
+
+
+@deliveries.post("/<int(max=999999999999999):number>/<any(again, arrived):decision>")
+@staff_only
+def decide(number: int, decision: str) -> Answer:
+    """Send mail of ours again that failed or whose fate is unknown, or believe that it arrived."""
+    _check_csrf(EmptyForm())
+    with desk().database.transaction() as db:
+        stuck = select(Delivery).where(Delivery.id == number, queries.STUCK).with_for_update()
+        delivery = db.scalar(stuck)
+        if delivery is None:
+            flash("That mail does not wait for a decision any more.", "error")
+        elif decision == "again":
+            outbox.send_again(delivery, now())
+            flash(f"Going out to {delivery.recipient} again.", "success")
+        elif delivery.state is DeliveryState.UNKNOWN:
+            outbox.mark_sent(delivery, now())
+            flash(f"Noted: {delivery.recipient} has it.", "success")
+    target = request.form.get("next", "")
+    return redirect(target if is_own_path(target) else url_for("mail.index"), 303)
+
+
+def _change(number: int, change: Callable[[Session, Ticket, User], str]) -> Response:
+    try:
+        with desk().database.transaction() as db:
+            said = change(db, found(db, number), actor(db))
+    except tickets.TicketError as error:
+        flash(str(error), "error")
+    else:
+        flash(said, "success")
+    return redirect(url_for("tickets.page", number=number), 303)
+
+
+def _not_so(number: int, form: FlaskForm) -> Response:
+    """Say on the ticket's page what was wrong with a small form of it."""
+    _check_csrf(form)
+    fault = next(sentence for field in form for sentence in field.errors)
+    flash(str(fault), "error")
+    return redirect(url_for("tickets.page", number=number), 303)
+
+
+def _check_csrf(form: FlaskForm) -> None:
+    """A 400 for a form that was not ours."""
+    if not form.validate_on_submit() and form.csrf_token.errors:
+        abort(400)
