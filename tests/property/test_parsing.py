@@ -36,7 +36,7 @@ WORDS = st.text(
 )
 PIECES = st.sampled_from(
     b"\r\n|\n|\r|\0|--|=?utf-8?b?|?=|multipart/|boundary=|Content-Type: |\xff\xfe|message/rfc822|base64|"
-    b"Content-Transfer-Encoding: |charset=|<|>|\"|(|\x1b$B|=|;".split(b"|")
+    b'Content-Transfer-Encoding: |charset=|<|>|"|(|\x1b$B|=|;'.split(b"|")
 )
 
 

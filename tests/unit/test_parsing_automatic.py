@@ -84,39 +84,39 @@ ORDINARY = (
 
 
 @pytest.mark.parametrize("header", REPLIES)
-def test_headers_of_automatic_replies(header: str):
+def test_headers_of_automatic_replies(header: str) -> None:
     verdict = judge(header)
     assert (verdict.kind, verdict.auto_response_allowed) == (Kind.AUTO_REPLY, False)
 
 
 @pytest.mark.parametrize("header", GENERATED)
-def test_headers_of_generated_mail(header: str):
+def test_headers_of_generated_mail(header: str) -> None:
     verdict = judge(header)
     assert (verdict.kind, verdict.auto_response_allowed) == (Kind.AUTO_GENERATED, False)
 
 
 @pytest.mark.parametrize("header", QUIET)
-def test_headers_that_only_forbid_an_automatic_answer(header: str):
+def test_headers_that_only_forbid_an_automatic_answer(header: str) -> None:
     verdict = judge(header)
     assert (verdict.kind, verdict.auto_response_allowed) == (Kind.NORMAL, False)
 
 
 @pytest.mark.parametrize("header", ORDINARY)
-def test_headers_of_ordinary_mail(header: str):
+def test_headers_of_ordinary_mail(header: str) -> None:
     verdict = judge(header)
     assert (verdict.kind, verdict.auto_response_allowed) == (Kind.NORMAL, True)
 
 
-def test_list_mail_can_be_told_by_its_reason():
+def test_list_mail_can_be_told_by_its_reason() -> None:
     assert judge("List-Id: <support.groups.example>").reason == automatic.LIST_MAIL
 
 
-def test_a_list_that_also_asks_for_quiet_is_not_only_list_mail():
+def test_a_list_that_also_asks_for_quiet_is_not_only_list_mail() -> None:
     verdict = judge("List-Id: <support.groups.example>\nX-Auto-Response-Suppress: AutoReply")
     assert verdict.reason != automatic.LIST_MAIL
 
 
-def test_an_empty_envelope_sender_makes_mail_automatic_and_a_known_one_does_not():
+def test_an_empty_envelope_sender_makes_mail_automatic_and_a_known_one_does_not() -> None:
     assert judge("", envelope_from="").kind is Kind.AUTO_GENERATED
     assert judge("Return-Path: <>", envelope_from="ann@a.example").kind is Kind.NORMAL
 
@@ -154,13 +154,13 @@ def test_an_empty_envelope_sender_makes_mail_automatic_and_a_known_one_does_not(
         ("Trả lời tự động: Xin chào", "Tôi đang nghỉ phép."),
     ],
 )
-def test_an_out_of_office_subject_counts_when_the_text_says_the_same(subject: str, text: str):
+def test_an_out_of_office_subject_counts_when_the_text_says_the_same(subject: str, text: str) -> None:
     assert judge("", subject=subject, text=text).kind is Kind.AUTO_REPLY
     alone = judge("", subject=subject, text="12345")
     assert (alone.kind, alone.auto_response_allowed) == (Kind.NORMAL, False)
 
 
-def test_an_out_of_office_subject_on_generated_mail_makes_it_a_reply():
+def test_an_out_of_office_subject_on_generated_mail_makes_it_a_reply() -> None:
     assert (
         judge("Auto-Submitted: auto-generated", subject="Automatic reply: Hello", text="12345").kind is Kind.AUTO_REPLY
     )
@@ -177,7 +177,7 @@ def test_an_out_of_office_subject_on_generated_mail_makes_it_a_reply():
         "Feriehus til leie",
     ],
 )
-def test_people_who_write_about_absence_stay_people(subject: str):
+def test_people_who_write_about_absence_stay_people(subject: str) -> None:
     verdict = judge(
         "In-Reply-To: <a@b.example>", subject=subject, text="I am out of the office, on vacation, im Urlaub."
     )
@@ -187,17 +187,17 @@ def test_people_who_write_about_absence_stay_people(subject: str):
 @pytest.mark.parametrize(
     "sender", ["noreply@a.example", "No-Reply@a.example", "printing-request@a.example", "owner-list@a.example"]
 )
-def test_addresses_that_take_no_answers_get_none(sender: str):
+def test_addresses_that_take_no_answers_get_none(sender: str) -> None:
     assert not judge("", sender=sender).auto_response_allowed
     assert judge("Reply-To: mia@b.example", sender=sender).auto_response_allowed
 
 
-def test_a_calendar_answer_is_automatic_and_an_invitation_is_not():
+def test_a_calendar_answer_is_automatic_and_an_invitation_is_not() -> None:
     assert judge("", calendar_method="REPLY").kind is Kind.AUTO_GENERATED
     assert judge("", calendar_method="REQUEST").kind is Kind.NORMAL
 
 
-def test_the_method_of_a_calendar_part_is_found_unless_somebody_wrote_a_comment():
+def test_the_method_of_a_calendar_part_is_found_unless_somebody_wrote_a_comment() -> None:
     top = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar; method=REPLY\n\n"
     calendar = "BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\n{}END:VEVENT\nEND:VCALENDAR\n--b--\n"
     for line in ("", "COMMENT;LANGUAGE=de-DE:\\n\n", "COMMENT:\n"):
