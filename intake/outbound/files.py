@@ -37,6 +37,14 @@ class FileTransport:
             raise
         return _give_name(draft, self._folder / name)
 
+    def check(self) -> str | None:
+        """Say why the folder cannot be written to."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return f"{self._folder} cannot be made: {error.strerror}."
+        return None if os.access(self._folder, os.W_OK) else f"{self._folder} cannot be written to."
+
     def close(self) -> None:
         """Nothing stays open between two mails."""
 

@@ -53,6 +53,14 @@ class SmtpTransport:
             return Deferred(reason=smtp_dialogue.ended(error))
         return self._finish(client, handed_over)
 
+    def check(self) -> str | None:
+        """Connect, and log in where a login is given; say why that fails."""
+        try:
+            self._connected()
+        except _Unreachable as error:
+            return str(error)
+        return None
+
     def close(self) -> None:
         """Say goodbye to the server; where it does not answer soon, just go."""
         if self._client is not None:

@@ -30,6 +30,9 @@ class Transport(Protocol):
         done. What it raises stops the sending, and nothing has been sent.
         """
 
+    def check(self) -> str | None:
+        """Say in a sentence why nothing could be handed over now; None where something could."""
+
     def close(self) -> None:
         """End what is open. The transport can be used again afterwards."""
 
