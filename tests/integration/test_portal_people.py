@@ -30,7 +30,8 @@ def test_a_requester_sees_neither_the_people_nor_a_person(portal: Visitor, reque
     assert portal.get(f"/people/{admin.id}").status_code == 403
 
 
-def test_the_list_has_pages_of_a_chosen_size(portal: Visitor, agent: User, crowd: None) -> None:
+@pytest.mark.usefixtures("crowd")
+def test_the_list_has_pages_of_a_chosen_size(portal: Visitor, agent: User) -> None:
     portal.sign_in(agent)
     first = portal.get("/people").text
     assert "1 to 25 of 61 people" in first
