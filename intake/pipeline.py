@@ -64,10 +64,17 @@ class LeaseLostError(Exception):
 class Pipeline:
     """Processes stored mail. Any number of them, in any number of processes, may run on one database."""
 
-    def __init__(self, database: Database, tokens: Tokens, clock: Clock = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        clock: Clock = lambda: datetime.now(UTC),
+        reader: Callable[[Stored], Arrival] | None = None,
+    ) -> None:
         self._database = database
         self._tokens = tokens
         self._clock = clock
+        self._reader = reader or read
         self._owner = uuid.uuid4().hex
 
     def run_once(self) -> int:
@@ -146,13 +153,8 @@ class Pipeline:
             decided = list(decisions(arrivals, facts, self._tokens))
             record.apply(session, decided, facts, self._tokens, now)
         for arrival, decision in decided:
-            logger.info(
-                "inbound=%d decision=%s ticket=%s kind=%s",
-                arrival.inbound_id,
-                ACTIONS[type(decision)],
-                getattr(decision, "ticket", None),
-                arrival.message.kind,
-            )
+            action = ACTIONS[type(decision)]
+            logger.info("inbound=%d decision=%s kind=%s", arrival.inbound_id, action, arrival.message.kind)
 
     def _load(self, ids: Sequence[int]) -> list[Stored]:
         """Load mails. One that has killed its process too often is put aside instead."""
@@ -174,7 +176,7 @@ class Pipeline:
                 with self._database.transaction() as session:
                     self._renew(session, ids)
                 renewed = self._clock()
-            yield read(mail)
+            yield self._reader(mail)
 
     def _renew(self, session: Session, ids: Sequence[int]) -> None:
         if not queue.renew(session, InboundMessage, ids, owner=self._owner, now=self._clock()):

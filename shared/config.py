@@ -17,6 +17,7 @@ from shared.addresses import is_address
 
 DEFAULT_ADDRESS = "support@desk.example"
 MIN_SECRET = 16
+KEY_FILE = "secret.key"
 
 
 class ConfigError(Exception):
@@ -131,16 +132,17 @@ class Settings(BaseSettings):
         return tuple(key.strip() for key in self.secret_key_old.split(",") if key.strip())
 
 
-def load_settings() -> Settings:
+def load_settings(*, keep_key: bool = True) -> Settings:
     """Read the settings; make and keep a secret key where SQLite is used and none is given.
 
+    With `keep_key` false nothing is written: a key that is kept already is used, else there is none.
     Raises ConfigError with one sentence for the first thing that is wrong.
     """
     try:
         settings = Settings()
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
-    if settings.secret_key:
+    if settings.secret_key or not (keep_key or (settings.data_dir / KEY_FILE).exists()):
         return settings
     return settings.model_copy(update={"secret_key": _kept_key(settings.data_dir)})
 
@@ -154,7 +156,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _kept_key(folder: Path) -> str:
-    path = folder / "secret.key"
+    path = folder / KEY_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return path.read_text().strip() if path.exists() else _make_key(path)
@@ -164,7 +166,7 @@ def _kept_key(folder: Path) -> str:
 
 def _make_key(path: Path) -> str:
     """Make the key once, also when two commands start at the same moment."""
-    draft = path.with_name(f"secret.key.{os.getpid()}")
+    draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
         file.flush()

@@ -10,7 +10,7 @@ import unicodedata
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-MIN_PASSWORD = 10
+MIN_PASSWORD = 8
 MAX_PASSWORD = 200  # characters; more is no safer, and has to be hashed
 
 _USERNAME = re.compile(r"\w(?:[\w.-]{0,62}\w)?")

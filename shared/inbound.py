@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.models import InboundMessage, InboundState, Ticket, User
@@ -44,6 +45,16 @@ def discard(session: Session, inbound: InboundMessage, *, actor: User, now: date
     inbound.reason = f"{actor.label} discarded it."
     inbound.processed_at = now
     session.flush()
+
+
+def open_forgotten(session: Session, before: datetime, now: datetime) -> int:
+    """Let mail that is held since `before` open tickets of its own, so that it is never forgotten; returns how many."""
+    held = select(InboundMessage).where(InboundMessage.state == InboundState.HELD, InboundMessage.processed_at < before)
+    rows = session.scalars(held.order_by(InboundMessage.id).limit(500).with_for_update(skip_locked=True)).all()
+    for row in rows:
+        row.person_order = {"action": "open", "ticket": None, "by": None}
+        requeue(row, now)
+    return len(rows)
 
 
 def requeue(inbound: InboundMessage, now: datetime) -> None:

@@ -128,7 +128,7 @@ class Tokens:
         return _mac(self._keys[0], purpose, value, _LENGTHS[purpose])
 
     def _verify(self, purpose: str, value: str, token: str) -> bool:
-        given = token.lower().encode()
+        given = token.lower().encode("utf-8", "replace")  # what comes in a header may hold half a surrogate pair
         length = _LENGTHS[purpose]
         return any(hmac.compare_digest(_mac(key, purpose, value, length).encode(), given) for key in self._keys)
 

@@ -1,0 +1,66 @@
+"""Look at everything that a desk stands on, and say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from intake.outbound.transport import TransportError, open_transport
+from intake.receiving.imap_connection import ImapFault
+from intake.receiving.imap_ledger import read_account
+from intake.receiving.imap_probe import probe
+from shared import accounts, mailboxes, schema
+from shared.config import Settings
+from shared.database import Database
+from shared.tokens import Tokens
+
+Finding = tuple[bool, str]  # whether it is well, and a sentence
+
+
+def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[Finding]:
+    """Yield what was looked at, one after the other. The settings themselves have been read already."""
+    yield True, f"The settings can be read; the desk's address is {settings.address}."
+    try:
+        current = schema.is_current(database)
+    except SQLAlchemyError as error:
+        yield False, f"The database cannot be reached: {str(error.__cause__ or error).strip().splitlines()[0]}"
+        return
+    if not current:
+        yield False, "The database is not of this version; run: letterdesk migrate"
+        return
+    yield True, "The database answers and is of this version."
+    yield from _people(database)
+    yield from _mailboxes(database, tokens)
+    yield _outgoing(settings)
+
+
+def _people(database: Database) -> Iterator[Finding]:
+    with database.reading() as session:
+        if not accounts.count_admins(session):
+            yield False, "There is no administrator; make one: letterdesk user add EMAIL --role admin"
+
+
+def _mailboxes(database: Database, tokens: Tokens) -> Iterator[Finding]:
+    with database.reading() as session:
+        polled = [(row.id, row.address) for row in mailboxes.list_mailboxes(session) if row.imap_url and row.is_active]
+    for number, address in polled:
+        try:
+            with database.reading() as session:
+                account = read_account(session, number, tokens)
+            for sentence in probe(account):
+                yield True, f"{address}: {sentence}"
+        except ImapFault as error:
+            yield False, f"{address}: {error}"
+
+
+def _outgoing(settings: Settings) -> Finding:
+    try:
+        transport = open_transport(settings.outgoing_url)
+    except TransportError as error:
+        return False, f"LETTERDESK_OUTGOING is wrong: {error}"
+    fault = transport.check()
+    transport.close()
+    if fault is not None:
+        return False, f"Mail cannot go out: {fault}"
+    return True, "Mail can go out." if settings.sends_for_real else "Outgoing mail is written to files."

@@ -1,0 +1,149 @@
+"""Composition root of intake: settings to sessions, servers, scheduler and workers; start and stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from intake.outbound.deliver import Outbox
+from intake.pipeline import Pipeline
+from intake.receiving.pollers import Pollers
+from intake.receiving.smtp import Limits, SmtpServer
+from intake.receiving.spool import Spool
+from shared import mailboxes, tickets
+from shared.config import Settings, host_and_port
+from shared.database import Database
+from shared.inbound import open_forgotten
+from shared.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.5  # how soon work is found that nobody announced: by the portal, or by another process
+TICK_SECONDS = 1
+MAINTENANCE_SECONDS = 60
+LONGEST_WAIT = 5.0
+
+
+class Worker:
+    """Calls `run_once` in a thread of its own, again at once while it finds work, else when woken or idle."""
+
+    def __init__(self, name: str, run_once: Callable[[], int], after_work: Callable[[], None] = lambda: None) -> None:
+        self._run_once = run_once
+        self._after_work = after_work
+        self._awake = threading.Event()
+        self._stopping = False
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def stop(self) -> None:
+        """End after the work at hand."""
+        self._stopping = True
+        self._awake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._awake.clear()
+            if not self._work():
+                self._awake.wait(min(IDLE_SECONDS * 2**self._failures, LONGEST_WAIT))
+
+    def _work(self) -> bool:
+        try:
+            done = self._run_once()
+        except Exception:
+            logger.exception("%s could not work; it tries again", self._thread.name)
+            self._failures = min(self._failures + 1, 10)
+            return False
+        self._failures = 0
+        if done:
+            self._after_work()
+        return done > 0
+
+
+class Intake:
+    """Takes mail in, processes it and sends what is queued, until stopped.
+
+    `start` raises ReceiveError or TransportError with one sentence where it cannot; then nothing runs.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        tokens = Tokens(settings.secret_key, *settings.old_keys)
+        self._delivering = Outbox(database, tokens, settings)
+        self._outbox = Worker("outbox", self._delivering.run_once)
+        self._pipeline = Worker("pipeline", Pipeline(database, tokens).run_once, self._outbox.wake)
+        self._spool = Spool(database, self._pipeline.wake)
+        self._smtp = self._smtp_server() if settings.smtp_listen else None
+        self._pollers = Pollers(
+            database=database, spool=self._spool, tokens=tokens, max_message_bytes=settings.max_message_bytes
+        )
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": 30}
+        )
+
+    def start(self) -> None:
+        """Start everything, receivers last: nothing is accepted that could not be worked on."""
+        with self._database.transaction() as session:
+            mailboxes.ensure_desk_mailbox(session, self._settings.address, self._settings.desk_name, _now())
+        self._spool.start()
+        try:
+            if self._smtp is not None:
+                self._smtp.start()
+        except Exception:
+            self._spool.stop()
+            raise
+        self._pipeline.start()
+        self._outbox.start()
+        self._scheduler.add_job(self._pollers.tick, "interval", seconds=TICK_SECONDS)
+        self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop receiving, store what was accepted, and end after the work at hand."""
+        self._scheduler.shutdown(wait=True)
+        self._pollers.stop()
+        if self._smtp is not None:
+            self._smtp.stop()
+        self._spool.stop()
+        self._pipeline.stop()
+        self._delivering.stop()
+        self._outbox.stop()
+        self._delivering.close()
+
+    @property
+    def smtp_port(self) -> int | None:
+        """The port that takes mail; differs from the setting where that was 0."""
+        return self._smtp.port if self._smtp is not None else None
+
+    def _smtp_server(self) -> SmtpServer:
+        return SmtpServer(
+            listen=host_and_port(self._settings.smtp_listen),
+            spool=self._spool,
+            database=self._database,
+            desk_address=self._settings.address,
+            limits=Limits(max_message_bytes=self._settings.max_message_bytes),
+        )
+
+    def _maintain(self) -> None:
+        """Do what time brings: held mail that nobody decided about, resolved tickets that stay quiet."""
+        now = _now()
+        with self._database.transaction() as session:
+            open_forgotten(session, now - timedelta(hours=self._settings.hold_hours), now)
+        with self._database.transaction() as session:
+            tickets.close_quiet(session, now - timedelta(days=self._settings.close_after_days), now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

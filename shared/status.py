@@ -1,0 +1,60 @@
+"""The counts of a desk: where every mail is, what goes out, and how the mailboxes are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from shared.models import (
+    Article,
+    Delivery,
+    DeliveryState,
+    InboundMessage,
+    InboundState,
+    Mailbox,
+    Status,
+    Ticket,
+    User,
+)
+
+UNDELIVERED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+
+
+def collect(session: Session, now: datetime) -> dict[str, Any]:
+    """Return what `letterdesk status --json` prints. Every mail that was accepted is in exactly one inbound state."""
+    received = select(func.min(InboundMessage.received_at)).where(InboundMessage.state == InboundState.RECEIVED)
+    queued = select(func.min(Delivery.created_at)).where(Delivery.state.in_(UNDELIVERED))
+    return {
+        "inbound": _counts(session, InboundMessage.state, InboundState),
+        "tickets": _counts(session, Ticket.status, Status),
+        "articles": session.scalar(select(func.count()).select_from(Article)),
+        "users": session.scalar(select(func.count()).select_from(User)),
+        "deliveries": _counts(session, Delivery.state, DeliveryState),
+        "oldest_unprocessed_seconds": _age(session.scalar(received), now),
+        "oldest_undelivered_seconds": _age(session.scalar(queued), now),
+        "mailboxes": [_mailbox(row, now) for row in session.scalars(select(Mailbox).order_by(Mailbox.address_key))],
+    }
+
+
+def _counts(session: Session, column: InstrumentedAttribute[Any], words: type[StrEnum]) -> Mapping[str, int]:
+    rows: dict[Any, int] = dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+    return {word.value: rows.get(word, 0) for word in words}
+
+
+def _age(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else round(max((now - moment).total_seconds(), 0.0), 3)
+
+
+def _mailbox(row: Mailbox, now: datetime) -> dict[str, Any]:
+    polled = row.imap_url is not None
+    return {
+        "address": row.address,
+        "last_ok": row.last_ok_at.isoformat() if row.last_ok_at else None,
+        "last_error": row.last_error,
+        "lag_seconds": _age(row.last_ok_at or row.connected_at, now) if polled else None,
+    }
