@@ -58,10 +58,17 @@ class _Scanner:
     def __init__(self, lines: Sequence[str], structure: Sequence[Fold]) -> None:
         self.lines = lines
         self.total = min(len(lines), MAX_LINES)
-        self.structure = {fold.start: fold for fold in structure if fold.start < fold.end}
+        self.structure = {fold.start: fold for fold in map(self._from_first_word, structure) if fold.start < fold.end}
         self.blocks: list[Block] = []
         self.own_seen = False
         self.at = 0
+
+    def _from_first_word(self, fold: Fold) -> Fold:
+        """The fold without blank lines at its beginning."""
+        start = fold.start
+        while start < min(fold.end, self.total) and not self.lines[start].strip():
+            start += 1
+        return Fold(start=start, end=fold.end, kind=fold.kind)
 
     def run(self) -> list[Block]:
         while self.at < self.total:

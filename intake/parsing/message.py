@@ -76,7 +76,7 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
     )
     verdict = _verdict(reading, root, body.text, report)
     forwarded = reading.attempt("forward", lambda: _forward(root, subject, body, report), None)
-    newly, folds = _reply(reading, body, report)
+    newly, folds = _reply(reading, body, forwarded, report)
     who = reading.attempt(
         "sender", lambda: sender.find(headers, reading.envelope_from, reading.own_addresses), sender.NOBODY
     )
@@ -140,13 +140,16 @@ def _forward(root: Entity, subject: str, body: content.Content, report: Bounce |
     return forward.from_attached(*attached) if attached else None
 
 
-def _reply(reading: Reading, body: content.Content, report: Bounce | None) -> tuple[str, tuple[Fold, ...]]:
-    """Return what the sender newly wrote, and the lines that it leaves out. A forward and a report are shown whole."""
+def _reply(
+    reading: Reading, body: content.Content, forwarded: Forward | None, report: Bounce | None
+) -> tuple[str, tuple[Fold, ...]]:
+    """Return what the sender newly wrote, and the lines that it leaves out. A report is shown whole."""
     if report is not None:
         return body.text, body.encoded
     whole = reply.Reply(text=body.text, folds=())
     drawn = body.structure if body.drawn or body.structure else None
-    found = reading.attempt("reply", lambda: reply.split(body.text, structure=drawn), whole)
+    inline = forwarded is not None
+    found = reading.attempt("reply", lambda: reply.split(body.text, structure=drawn, forwarded=inline), whole)
     if not body.encoded:
         return found.text, found.folds
     folds = tuple(sorted((*found.folds, *body.encoded), key=lambda fold: fold.start))

@@ -18,7 +18,6 @@ KINDS = {
     Role.MARK: FoldKind.QUOTE,
     Role.BARE: FoldKind.QUOTE,
     Role.QUOTE: FoldKind.QUOTE,
-    Role.REST: FoldKind.QUOTE,
     Role.FORWARD: FoldKind.FORWARD,
     Role.SIGNATURE: FoldKind.SIGNATURE,
 }
@@ -36,19 +35,21 @@ class Reply:
     folds: tuple[Fold, ...] = ()
 
 
-def split(text: str, *, structure: tuple[Fold, ...] | None = None) -> Reply:
+def split(text: str, *, structure: tuple[Fold, ...] | None = None, forwarded: bool = False) -> Reply:
     """Return the newly written text of a mail and the folds of `text` (LF line ends). Never raises.
 
-    `structure` are the folds of `htmltext.render` for a text made from HTML, None for plain text. A mail
+    `structure` are the folds of `htmltext.render` for a text made from HTML, None for plain text. What stands
+    below the sender's words is a forwarded mail where `forwarded` says so, and a quote elsewhere. A mail
     that is nothing but an introduced quote has the reply text ""; one of a quote or a forward alone is kept.
     """
     lines = text.split("\n")
+    below = FoldKind.FORWARD if forwarded else FoldKind.QUOTE
     blocks = [part for block in scan(lines, structure or ()) for part in _without_rule(lines, block)]
     blocks = _without_signatures(lines, blocks, drawn=structure is not None)
     folded = _folded(lines, blocks)
     if folded is None:
         return Reply(text=_trimmed(lines))
-    return Reply(text=_trimmed(_kept(lines, blocks, folded)), folds=_folds(lines, folded))
+    return Reply(text=_trimmed(_kept(lines, blocks, folded)), folds=_folds(lines, folded, below))
 
 
 def _without_rule(lines: Sequence[str], block: Block) -> tuple[Block, ...]:
@@ -122,11 +123,11 @@ def _trimmed(lines: Sequence[str]) -> str:
     return "\n".join(out).strip("\n")
 
 
-def _folds(lines: Sequence[str], folded: Sequence[Block]) -> tuple[Fold, ...]:
+def _folds(lines: Sequence[str], folded: Sequence[Block], below: FoldKind) -> tuple[Fold, ...]:
     """Neighbours of one kind are one fold, with the blank lines between them."""
     folds: list[Fold] = []
     for block in folded:
-        kind = KINDS.get(block.role, FoldKind.QUOTE)
+        kind = below if block.role is Role.REST else KINDS.get(block.role, FoldKind.QUOTE)
         if folds and folds[-1].kind is kind and _is_gap(lines[folds[-1].end : block.start]):
             folds[-1] = Fold(start=folds[-1].start, end=block.end, kind=kind)
         else:
