@@ -8,10 +8,10 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from intake.routing.participants import author
+from intake.routing.participants import author, copied
 from intake.routing.threading import claimed_tickets, references, suffixes
 from intake.types import Arrival, Facts, Reference, SentCopy, Thread
-from shared import tickets
+from shared import people, tickets
 from shared.addresses import address_key
 from shared.models import (
     Address,
@@ -60,6 +60,7 @@ def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens) -> Facts:
         copies={copy.delivery_id: copy for _, copy in copies},
         copies_of=_by_message_id(copies),
         last_number=last_number,
+        same_person=_same_person(session, batch, own),
     )
 
 
@@ -121,6 +122,13 @@ def _staff(session: Session, batch: Sequence[Arrival]) -> frozenset[str]:
     senders = {address_key(author(arrival.message).address) for arrival in batch}
     staff = select(Address.key).join(User).where(Address.key.in_(sorted(senders)), User.role != Role.REQUESTER)
     return frozenset(session.scalars(staff))
+
+
+def _same_person(session: Session, batch: Sequence[Arrival], own: frozenset[str]) -> dict[str, frozenset[str]]:
+    named = {author(arrival.message) for arrival in batch} | {p for arrival in batch for p in copied(arrival, own)}
+    known = select(Address.user_id).where(Address.key.in_(sorted({address_key(person.address) for person in named})))
+    persons = people.addresses_of(session, session.scalars(known)).values()
+    return {key: keys for keys in persons if len(keys) > 1 for key in keys}
 
 
 def _seen(session: Session, batch: Sequence[Arrival]) -> dict[str, dict[int, int]]:

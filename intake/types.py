@@ -237,7 +237,8 @@ class Facts:
 
     `own`: address keys of our mailboxes. `staff`: those of agents and administrators among the senders.
     `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}. `copies`: deliveries by
-    id, `copies_of`: by their Message-ID. `last_number` is the last ticket number given.
+    id, `copies_of`: by their Message-ID. `last_number` is the last ticket number given. `same_person`: address key
+    to all address keys of that person, where the batch names somebody with more than one.
     """
 
     own: frozenset[str] = frozenset()
@@ -249,6 +250,7 @@ class Facts:
     copies: Mapping[int, SentCopy] = field(default_factory=dict)
     copies_of: Mapping[str, tuple[SentCopy, ...]] = field(default_factory=dict)
     last_number: int = 0
+    same_person: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

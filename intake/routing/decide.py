@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from intake.routing.participants import author, is_own
+from intake.routing.participants import NOBODY, author, is_own
 from intake.routing.threading import Candidate, candidates, suffixes
 from intake.types import (
     AppendArticle,
@@ -20,6 +20,7 @@ from intake.types import (
     Hold,
     Kind,
     OpenTicket,
+    PersonOrder,
     RecordBounce,
     SentCopy,
     Thread,
@@ -56,23 +57,32 @@ def _ordered(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None
             reopen=_is_from_a_person(arrival),
             stranger=_sender(arrival) not in thread.participants,
         )
-    why = "A person made a ticket of it." if order.by is not None else "Nobody decided about it in time."
-    return OpenTicket(reason=why, acknowledge=_may_acknowledge(arrival, facts))
+    return OpenTicket(reason=_why_ordered(order), acknowledge=_may_acknowledge(arrival, facts))
+
+
+def _why_ordered(order: PersonOrder) -> str:
+    if order.by is None:
+        return "Nobody decided about it in time."
+    if order.action == "join":
+        return f"A person let it join ticket {order.ticket}, which was deleted meanwhile."
+    return "A person made a ticket of it."
 
 
 def _duplicate(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None:
     seen = facts.seen.get(arrival.message.fingerprint)
-    if not seen or arrival.inbound_id in seen.values():
+    if not seen or arrival.inbound_id == min(seen.values()):
         return None
     first = seen.get(arrival.mailbox_id)
-    if first is not None:
+    if first is not None and first != arrival.inbound_id:
         return Discard(reason=f"It is here already, as mail {first}.", duplicate_of=first)
     other = min(seen.values())
     return Discard(reason=f"It came to another mailbox as well, as mail {other}.", duplicate_of=other)
 
 
 def _own_mail(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
-    if any(tokens.is_loop_mark(arrival.message.loop_mark, own) for own in facts.own):
+    message = arrival.message
+    named = message.message_id is not None and tokens.ticket_of_message_id(message.message_id) is not None
+    if named or any(tokens.is_loop_mark(message.loop_mark, own) for own in facts.own):
         return Discard(reason="It is our own mail, come back.")
     return None
 
@@ -146,7 +156,7 @@ def _objection(candidate: Candidate, arrival: Arrival, facts: Facts) -> str | No
         gone = candidate.ticket in facts.deleted
         return f"Ticket {candidate.ticket} was deleted." if gone else f"There is no ticket {candidate.ticket}."
     sender = _sender(arrival)
-    if sender in thread.participants:
+    if sender in thread.participants and (candidate.signed or sender != NOBODY.address):
         return None
     if sender in thread.removed:
         return f"The sender was taken off ticket {thread.number}."
@@ -207,11 +217,12 @@ def _is_from_a_person(arrival: Arrival) -> bool:
 
 def _may_acknowledge(arrival: Arrival, facts: Facts) -> bool:
     message = arrival.message
+    who = author(message)
     return (
-        message.sender is not None
+        who is not NOBODY
         and not arrival.quiet
         and message.kind is Kind.NORMAL
         and message.auto_response_allowed
         and arrival.envelope_from != ""
-        and not is_own(message.sender.address, facts.own)
+        and not is_own(who.address, facts.own)
     )

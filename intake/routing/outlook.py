@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from intake.routing.participants import author, copied
 from intake.routing.threading import references
-from intake.types import AppendArticle, Arrival, Decision, Facts, OpenTicket, Reference, Thread
+from intake.types import AppendArticle, Arrival, Decision, Facts, OpenTicket, Person, Reference, Thread
 from shared.addresses import address_key
 from shared.references import reference_key
 
@@ -45,14 +45,24 @@ def _filed(facts: Facts, arrival: Arrival, thread: Thread) -> Facts:
 
 
 def _opened(number: int, arrival: Arrival, facts: Facts) -> Thread:
-    sender = frozenset({address_key(author(arrival.message).address)})
-    others = frozenset(address_key(person.address) for person in copied(arrival, facts.own))
-    return Thread(number=number, status="new", requester=sender, participants=sender | others)
+    sender = _addresses(author(arrival.message), facts)
+    return Thread(number=number, status="new", requester=sender, participants=sender | _copied(arrival, facts))
 
 
 def _joined(thread: Thread, arrival: Arrival, decision: AppendArticle, facts: Facts) -> Thread:
     status = "open" if decision.reopen and thread.status in OPENS_AGAIN else thread.status
     others: frozenset[str] = frozenset()
     if address_key(author(arrival.message).address) in thread.requester:
-        others = frozenset(address_key(person.address) for person in copied(arrival, facts.own)) - thread.removed
+        others = _copied(arrival, facts) - thread.removed
     return replace(thread, status=status, participants=thread.participants | others)
+
+
+def _copied(arrival: Arrival, facts: Facts) -> frozenset[str]:
+    nobody: frozenset[str] = frozenset()
+    return nobody.union(*(_addresses(person, facts) for person in copied(arrival, facts.own)))
+
+
+def _addresses(person: Person, facts: Facts) -> frozenset[str]:
+    """All address keys of a person."""
+    key = address_key(person.address)
+    return facts.same_person.get(key, frozenset({key}))
