@@ -226,9 +226,9 @@ def _bounce(books: Books, arrival: Arrival, decision: RecordBounce) -> None:
 def _also_at(books: Books, arrival: Arrival, decision: Discard) -> None:
     """Note on the ticket that the same mail came to another mailbox as well."""
     first = books.session.get(InboundMessage, decision.duplicate_of) if decision.duplicate_of else None
-    if first is None or first.mailbox_id == arrival.mailbox_id or first.ticket_number is None:
+    if first is None or first.mailbox_id == arrival.mailbox_id or first.state is not InboundState.PROCESSED:
         return
-    ticket = books.session.get(Ticket, first.ticket_number)
+    ticket = books.session.get(Ticket, first.ticket_number) if first.ticket_number is not None else None
     if ticket is not None:
         tickets.add_event(books.session, ticket, EventKind.ALSO_AT, books.now, mailbox=arrival.mailbox)
 
