@@ -57,6 +57,9 @@ class Stored:
     content: bytes = field(repr=False)
 
 
+Reader = Callable[[Stored], Arrival]
+
+
 class LeaseLostError(Exception):
     """Somebody else took the mail meanwhile; what was done with it is thrown away."""
 
@@ -65,15 +68,11 @@ class Pipeline:
     """Processes stored mail. Any number of them, in any number of processes, may run on one database."""
 
     def __init__(
-        self,
-        database: Database,
-        tokens: Tokens,
-        clock: Clock = lambda: datetime.now(UTC),
-        reader: Callable[[Stored], Arrival] | None = None,
+        self, database: Database, tokens: Tokens, clock: Clock | None = None, reader: Reader | None = None
     ) -> None:
         self._database = database
         self._tokens = tokens
-        self._clock = clock
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._reader = reader or read
         self._owner = uuid.uuid4().hex
 
