@@ -1,0 +1,393 @@
+"""What is done with a mail, rule by rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from intake.routing.decide import decide
+from intake.routing.outlook import after
+from intake.types import (
+    AppendArticle,
+    Arrival,
+    Bounce,
+    BounceAction,
+    Discard,
+    Facts,
+    Hold,
+    Kind,
+    OpenTicket,
+    ParsedMessage,
+    Person,
+    PersonOrder,
+    RecordBounce,
+    Reference,
+    SentCopy,
+    Thread,
+)
+from shared.addresses import with_plus
+from shared.tokens import Tokens
+from tests.builders import AGENT, ANNA, BOB, DESK, EVE, arrival, facts, message, thread
+
+PARENT = "parent@brightmill.example"
+
+
+def answering(sender: str = ANNA, **fields: Any) -> ParsedMessage:
+    return message(sender, in_reply_to=PARENT, message_id="second@brightmill.example", **fields)
+
+
+def knowing(*threads: Thread, **fields: Any) -> Facts:
+    """Facts in which PARENT is a message of the first ticket."""
+    return facts(*threads, references={PARENT: Reference(ticket=threads[0].number, arrived=True)}, **fields)
+
+
+def to_signed_address(tokens: Tokens, sender: str, ticket: int = 7, recipient: str = ANNA) -> ParsedMessage:
+    address = with_plus(DESK, tokens.reply_suffix(ticket, recipient))
+    return message(sender, to=(Person(address=address),))
+
+
+def bounce(**fields: Any) -> ParsedMessage:
+    report = Bounce(
+        recipients=(ANNA,),
+        action=BounceAction.FAILED,
+        status="5.1.1",
+        diagnostic="unknown user",
+        original_message_id=None,
+    )
+    return message("mailer-daemon@brightmill.example", kind=Kind.BOUNCE, bounce=report, **fields)
+
+
+# ------------------------------------------------------------------ a first mail
+
+
+def test_a_first_mail_opens_a_ticket_and_is_acknowledged(tokens: Tokens) -> None:
+    decision = decide(arrival(), facts(), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.acknowledge
+    assert decision.clues == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "mail"),
+    [
+        ("without a sender", arrival(message(None))),
+        ("from a sender that is no address", arrival(message("not an address"))),
+        ("from an automatic sender", arrival(message(kind=Kind.AUTO_GENERATED))),
+        ("that is an automatic reply", arrival(message(kind=Kind.AUTO_REPLY))),
+        ("of a mailing list", arrival(message(auto_response_allowed=False))),
+        ("with the empty envelope sender", arrival(envelope_from="")),
+        ("older than the mailbox", arrival(quiet=True)),
+        ("from our own address", arrival(message(DESK))),
+        ("from a plus-address of ours", arrival(message(with_plus(DESK, "sales")))),
+    ],
+)
+def test_mail_is_not_acknowledged(what: str, mail: Arrival, tokens: Tokens) -> None:
+    decision = decide(mail, facts(), tokens)
+    assert isinstance(decision, OpenTicket), what
+    assert not decision.acknowledge, what
+
+
+def test_an_unknown_envelope_sender_does_not_prevent_the_acknowledgement(tokens: Tokens) -> None:
+    decision = decide(arrival(envelope_from=None), facts(), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.acknowledge
+
+
+# ------------------------------------------------------------------ joining
+
+
+def test_an_answer_of_a_participant_joins_and_opens_again(tokens: Tokens) -> None:
+    decision = decide(arrival(answering()), knowing(thread(status="resolved")), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert (decision.ticket, decision.reopen, decision.stranger) == (7, True, False)
+    assert [(clue.kind, clue.used) for clue in decision.clues] == [("reference", True)]
+
+
+def test_the_sender_is_compared_without_letter_case(tokens: Tokens) -> None:
+    assert isinstance(decide(arrival(answering(ANNA.upper())), knowing(thread()), tokens), AppendArticle)
+
+
+def test_an_answer_of_somebody_else_without_a_signed_clue_is_held(tokens: Tokens) -> None:
+    decision = decide(arrival(answering(EVE)), knowing(thread()), tokens)
+    assert isinstance(decision, Hold)
+    assert decision.ticket == 7
+    assert not any(clue.used for clue in decision.clues)
+
+
+def test_a_subject_tag_joins_a_participant_and_holds_a_stranger(tokens: Tokens) -> None:
+    subject = "Re: [#7] The printer is on fire"
+    assert isinstance(decide(arrival(message(subject=subject)), facts(thread()), tokens), AppendArticle)
+    assert isinstance(decide(arrival(message(EVE, subject=subject)), facts(thread()), tokens), Hold)
+
+
+def test_a_subject_tag_of_no_ticket_opens_one(tokens: Tokens) -> None:
+    decision = decide(arrival(message(subject="[#99] x")), facts(thread()), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert [clue.note for clue in decision.clues] == ["There is no ticket 99."]
+
+
+def test_a_mail_that_names_a_deleted_ticket_opens_a_new_one(tokens: Tokens) -> None:
+    decision = decide(arrival(message(subject="[#3] x")), facts(deleted=frozenset({3})), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert [clue.note for clue in decision.clues] == ["Ticket 3 was deleted."]
+
+
+def test_a_strangers_mail_to_a_signed_address_joins_as_a_stranger(tokens: Tokens) -> None:
+    decision = decide(arrival(to_signed_address(tokens, EVE)), facts(thread()), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert decision.stranger
+
+
+def test_a_signed_address_of_somebody_who_was_removed_is_no_clue(tokens: Tokens) -> None:
+    removed = thread(removed=frozenset({BOB}))
+    decision = decide(arrival(to_signed_address(tokens, EVE, recipient=BOB)), facts(removed), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.clues == ()
+
+
+def test_a_forged_signature_is_no_clue(tokens: Tokens) -> None:
+    forged = to_signed_address(Tokens("another secret key altogether"), EVE)
+    decision = decide(arrival(forged), facts(thread()), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.clues == ()
+
+
+def test_an_answer_to_a_message_id_of_ours_joins_whoever_writes(tokens: Tokens) -> None:
+    ours = tokens.message_id(7, "desk.example")
+    decision = decide(arrival(message(EVE, references=(ours,))), facts(thread()), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert decision.stranger
+
+
+def test_somebody_who_was_removed_is_held_even_with_a_signed_message_id(tokens: Tokens) -> None:
+    ours = tokens.message_id(7, "desk.example")
+    known = facts(thread(removed=frozenset({BOB})))
+    assert isinstance(decide(arrival(message(BOB, in_reply_to=ours)), known, tokens), Hold)
+
+
+def test_an_agents_address_is_held_at_somebody_elses_ticket_even_with_a_signed_address(tokens: Tokens) -> None:
+    decision = decide(arrival(to_signed_address(tokens, AGENT)), facts(thread()), tokens)
+    assert isinstance(decision, Hold)
+    assert "agent" in decision.reason
+
+
+def test_an_agents_address_opens_and_answers_its_own_tickets(tokens: Tokens) -> None:
+    own = thread(requester=frozenset({AGENT}), participants=frozenset({AGENT}))
+    assert isinstance(decide(arrival(message(AGENT)), facts(), tokens), OpenTicket)
+    assert isinstance(decide(arrival(answering(AGENT)), knowing(own), tokens), AppendArticle)
+
+
+def test_a_stronger_clue_wins_over_a_weaker_one(tokens: Tokens) -> None:
+    other = thread(8)
+    mail = message(in_reply_to=tokens.message_id(7, "desk.example"), subject="[#8] x")
+    decision = decide(arrival(mail), facts(thread(), other), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert decision.ticket == 7
+
+
+def test_a_weaker_clue_that_may_join_is_taken_where_a_stronger_one_may_not(tokens: Tokens) -> None:
+    theirs = thread(8, requester=frozenset({EVE}), participants=frozenset({EVE}))
+    decision = decide(arrival(answering(EVE, subject="[#8] x")), knowing(thread(), theirs), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert decision.ticket == 8
+
+
+def test_nobody_is_on_the_ticket_of_another_mail_without_a_sender(tokens: Tokens) -> None:
+    nameless = decide(arrival(message(None)), facts(), tokens)
+    first = arrival(message(None, message_id=PARENT))
+    known = after(facts(), first, nameless)
+    second = arrival(message(None, in_reply_to=PARENT, fingerprint="b" * 64), inbound_id=2)
+    assert isinstance(decide(second, known, tokens), Hold)
+
+
+# ------------------------------------------------------------------ closed tickets and automatic mail
+
+
+def test_an_answer_to_a_closed_ticket_opens_one_that_follows_it(tokens: Tokens) -> None:
+    decision = decide(arrival(answering()), knowing(thread(status="closed")), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert (decision.follows, decision.acknowledge) == (7, True)
+
+
+@pytest.mark.parametrize("status", ["open", "resolved", "closed"])
+def test_automatic_mail_joins_its_ticket_and_opens_nothing_again(status: str, tokens: Tokens) -> None:
+    mail = answering(kind=Kind.AUTO_REPLY)
+    decision = decide(arrival(mail), knowing(thread(status=status)), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert not decision.reopen
+
+
+# ------------------------------------------------------------------ known mail, own mail
+
+
+def test_the_same_mail_in_the_same_mailbox_is_left(tokens: Tokens) -> None:
+    known = facts(seen={"f" * 64: {1: 1}})
+    decision = decide(arrival(inbound_id=2), known, tokens)
+    assert isinstance(decision, Discard)
+    assert decision.duplicate_of == 1
+
+
+def test_the_same_mail_in_another_mailbox_is_left_with_its_first(tokens: Tokens) -> None:
+    known = facts(seen={"f" * 64: {1: 1, 2: 5}})
+    decision = decide(arrival(inbound_id=9, mailbox_id=3), known, tokens)
+    assert isinstance(decision, Discard)
+    assert decision.duplicate_of == 1
+
+
+def test_a_mail_that_is_processed_again_is_no_copy_of_itself(tokens: Tokens) -> None:
+    known = facts(seen={"f" * 64: {1: 1, 2: 5}})
+    assert isinstance(decide(arrival(), known, tokens), OpenTicket)
+
+
+def test_a_copy_in_another_mailbox_that_is_processed_again_stays_a_copy(tokens: Tokens) -> None:
+    known = facts(seen={"f" * 64: {1: 1, 2: 5}})
+    assert isinstance(decide(arrival(inbound_id=5, mailbox_id=2), known, tokens), Discard)
+
+
+def test_our_own_mail_is_left_by_its_loop_mark(tokens: Tokens) -> None:
+    assert isinstance(decide(arrival(message(loop_mark=tokens.loop_mark(DESK))), facts(), tokens), Discard)
+
+
+def test_our_own_mail_is_left_by_its_message_id(tokens: Tokens) -> None:
+    ours = message(message_id=tokens.message_id(7, "desk.example"))
+    assert isinstance(decide(arrival(ours), facts(thread()), tokens), Discard)
+
+
+def test_somebody_elses_loop_mark_means_nothing(tokens: Tokens) -> None:
+    foreign = message(loop_mark=Tokens("another secret key altogether").loop_mark(DESK))
+    assert isinstance(decide(arrival(foreign), facts(), tokens), OpenTicket)
+
+
+def test_a_loop_mark_of_broken_letters_means_nothing(tokens: Tokens) -> None:
+    assert isinstance(decide(arrival(message(loop_mark="\udcff\0")), facts(), tokens), OpenTicket)
+
+
+# ------------------------------------------------------------------ bounces
+
+
+def test_a_bounce_is_recorded_on_the_delivery_that_its_address_names(tokens: Tokens) -> None:
+    known = facts(thread(), copies={31: SentCopy(delivery_id=31, recipient=ANNA, ticket=7)})
+    mail = arrival(bounce(), envelope_to=(with_plus(DESK, tokens.bounce_suffix(31)),))
+    decision = decide(mail, known, tokens)
+    assert isinstance(decision, RecordBounce)
+    assert (decision.delivery_id, decision.recipient, decision.ticket) == (31, ANNA, 7)
+
+
+def test_a_bounce_of_one_copy_of_a_reply_is_found_by_its_recipient(tokens: Tokens) -> None:
+    copies = tuple(SentCopy(delivery_id=n, recipient=who, ticket=7) for n, who in ((31, BOB), (32, ANNA)))
+    report = Bounce(
+        recipients=(ANNA.upper(),), action=BounceAction.FAILED, status=None, diagnostic="", original_message_id="o@desk"
+    )
+    mail = arrival(message(EVE, kind=Kind.BOUNCE, bounce=report))
+    decision = decide(mail, facts(thread(), copies_of={"o@desk": copies}), tokens)
+    assert isinstance(decision, RecordBounce)
+    assert decision.delivery_id == 32
+
+
+def test_a_bounce_of_nothing_that_we_sent_opens_nothing(tokens: Tokens) -> None:
+    decision = decide(arrival(bounce()), facts(), tokens)
+    assert isinstance(decision, RecordBounce)
+    assert decision.delivery_id is None
+
+
+def test_a_bounce_never_joins_by_its_subject(tokens: Tokens) -> None:
+    decision = decide(arrival(bounce(subject="[#7] returned")), facts(thread()), tokens)
+    assert isinstance(decision, RecordBounce)
+
+
+# ------------------------------------------------------------------ what a person ordered
+
+
+def test_a_person_lets_held_mail_join_whoever_wrote_it(tokens: Tokens) -> None:
+    order = PersonOrder(action="join", ticket=7, by=3)
+    decision = decide(arrival(message(EVE), order=order), facts(thread()), tokens)
+    assert isinstance(decision, AppendArticle)
+    assert (decision.ticket, decision.stranger) == (7, True)
+
+
+def test_a_person_makes_a_ticket_of_mail_that_names_another_one(tokens: Tokens) -> None:
+    order = PersonOrder(action="open", ticket=None, by=3)
+    decision = decide(arrival(message(EVE, subject="[#7] x"), order=order), facts(thread()), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.reason == "A person made a ticket of it."
+
+
+def test_mail_that_is_to_join_a_ticket_deleted_meanwhile_opens_its_own(tokens: Tokens) -> None:
+    order = PersonOrder(action="join", ticket=7, by=3)
+    decision = decide(arrival(order=order), facts(deleted=frozenset({7})), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert "deleted" in decision.reason
+
+
+def test_mail_that_nobody_decided_about_opens_a_ticket(tokens: Tokens) -> None:
+    order = PersonOrder(action="open", ticket=None, by=None)
+    decision = decide(arrival(order=order), facts(), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.reason == "Nobody decided about it in time."
+
+
+# ------------------------------------------------------------------ the next mail of the batch
+
+
+def test_the_next_mail_of_a_batch_joins_the_ticket_that_the_first_one_opens(tokens: Tokens) -> None:
+    first = arrival(message(message_id=PARENT))
+    known = after(facts(), first, decide(first, facts(), tokens))
+    second = arrival(answering(fingerprint="b" * 64), inbound_id=2)
+    decision = decide(second, known, tokens)
+    assert isinstance(decision, AppendArticle)
+    assert decision.ticket == 1
+
+
+def test_whom_a_requester_copies_in_may_answer_within_the_batch(tokens: Tokens) -> None:
+    first = arrival(message(message_id=PARENT, cc=(Person(address=BOB),)))
+    known = after(facts(), first, decide(first, facts(), tokens))
+    decision = decide(arrival(answering(BOB, fingerprint="b" * 64), inbound_id=2), known, tokens)
+    assert isinstance(decision, AppendArticle)
+    assert not decision.stranger
+
+
+def test_another_address_of_the_requester_joins_within_the_batch(tokens: Tokens) -> None:
+    private = "anna@home.example"
+    same = frozenset({ANNA, private})
+    known = facts(same_person={ANNA: same, private: same})
+    first = arrival(message(message_id=PARENT))
+    known = after(known, first, decide(first, known, tokens))
+    assert isinstance(
+        decide(arrival(answering(private, fingerprint="b" * 64), inbound_id=2), known, tokens), AppendArticle
+    )
+
+
+def test_a_removed_participant_is_not_brought_back_by_a_requesters_cc(tokens: Tokens) -> None:
+    known = knowing(thread(removed=frozenset({BOB})))
+    mail = arrival(answering(cc=(Person(address=BOB),)))
+    later = after(known, mail, decide(mail, known, tokens))
+    assert BOB not in later.threads[7].participants
+
+
+def test_the_same_mail_twice_in_a_batch_is_left_the_second_time(tokens: Tokens) -> None:
+    first = arrival()
+    known = after(facts(), first, decide(first, facts(), tokens))
+    assert isinstance(decide(arrival(inbound_id=2), known, tokens), Discard)
+
+
+def test_a_mail_that_was_overtaken_by_its_answer_joins_it(tokens: Tokens) -> None:
+    early = arrival(answering(to=(Person(address=DESK), Person(address=BOB))))
+    known = after(facts(), early, decide(early, facts(), tokens))
+    late = arrival(message(BOB, message_id=PARENT, fingerprint="b" * 64), inbound_id=2)
+    decision = decide(late, known, tokens)
+    assert isinstance(decision, AppendArticle)
+    assert [clue.kind for clue in decision.clues] == ["awaited"]
+
+
+def test_whoever_takes_a_message_id_that_is_awaited_is_not_let_in(tokens: Tokens) -> None:
+    early = arrival(answering())
+    known = after(facts(), early, decide(early, facts(), tokens))
+    late = arrival(message(EVE, message_id=PARENT, fingerprint="b" * 64), inbound_id=2)
+    assert isinstance(decide(late, known, tokens), OpenTicket)
+
+
+def test_a_resolved_ticket_is_open_for_the_next_mail_of_the_batch(tokens: Tokens) -> None:
+    known = knowing(thread(status="resolved"))
+    mail = arrival(answering())
+    assert after(known, mail, decide(mail, known, tokens)).threads[7].status == "open"
