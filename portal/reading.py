@@ -10,6 +10,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from portal.appearance import plural
+from portal.desk import desk
+from shared.addresses import without_plus
 from shared.models import Article, Event, EventKind, InboundMessage, InboundState
 
 MOST_SHOWN = 60_000  # characters of one letter on the page; the whole text is one link away
@@ -192,6 +194,12 @@ def event_words(event: Event) -> Markup:
 
 def event_icon(event: Event) -> str:
     return EVENTS[event.kind][0]
+
+
+def plain_address(address: str) -> str:
+    """An address without our signed suffix, which is nobody's business but its owner's."""
+    plain, suffix = without_plus(address)
+    return address if desk().tokens.ticket_of_suffix(suffix) is None else plain
 
 
 def clue_words(kind: str) -> str:

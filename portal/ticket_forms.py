@@ -17,6 +17,7 @@ from shared.tickets import SUBJECT_LIMIT, Upload
 MAX_TEXT = 500_000
 STATUS_CHOICES = [SelectChoice(status.value, status.value.capitalize()) for status in Status]
 PRIORITY_CHOICES = [SelectChoice(priority.value, priority.value.capitalize()) for priority in Priority]
+KIND_CHOICES = [SelectChoice("reply", "Reply"), SelectChoice("note", "Internal note")]
 WORDS_MISSING = "Write a few words."
 
 
@@ -58,7 +59,7 @@ class AnswerForm(FlaskForm):
 class ComposerForm(AnswerForm):
     """An agent's reply or note."""
 
-    kind = RadioField("Kind", choices=[("reply", "Reply"), ("note", "Internal note")], default="reply")
+    kind = RadioField("Kind", choices=KIND_CHOICES, default="reply")
     then = SelectField("Status", choices=[SelectChoice("", ""), *STATUS_CHOICES], default="")
 
 

@@ -9,13 +9,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import login_required
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
+from wtforms.fields.choices import SelectChoice
 
 from portal import queries
 from portal.access import actor, me
 from portal.auth import Answer
 from portal.desk import desk, now
 from portal.paging import wanted
-from portal.reading import CAUSE_WORDS, clue_words, event_icon, event_words
+from portal.reading import CAUSE_WORDS, clue_words, event_icon, event_words, plain_address
 from portal.thread import read_thread
 from portal.ticket_forms import (
     AnswerForm,
@@ -148,7 +149,7 @@ def assignee_form(ticket: Ticket | None, people: Sequence[User], **options: obje
     names = [(person.id, f"{person.label} (you)" if person.id == own else person.label) for person in people]
     if ticket and ticket.assignee and ticket.assignee_id not in dict(names):
         names.append((ticket.assignee.id, ticket.assignee.label))
-    form.assignee.choices = [(0, "Nobody yet"), *names]
+    form.assignee.choices = [SelectChoice(number, words) for number, words in [(0, "Nobody yet"), *names]]
     return form
 
 
@@ -182,7 +183,7 @@ def new() -> Answer:
 
 def _open_form(mailboxes: Sequence[Mailbox]) -> OpenForm:
     form = OpenForm(requester=request.args.get("for", ""))
-    form.mailbox.choices = [(mailbox.id, mailbox.address) for mailbox in mailboxes]
+    form.mailbox.choices = [SelectChoice(mailbox.id, mailbox.address) for mailbox in mailboxes]
     return form
 
 
@@ -226,6 +227,9 @@ def day_name(moment: datetime) -> str:
     if (today - day).days in {0, 1}:
         return ("Today", "Yesterday")[(today - day).days]
     return f"{day:%A} {day.day} {day:%B}" + ("" if day.year == today.year else f" {day.year}")
+
+
+blueprint.add_app_template_filter(plain_address, "plain_address")
 
 
 @blueprint.app_context_processor

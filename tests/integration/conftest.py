@@ -10,12 +10,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.app import create_app
-from shared import accounts
+from shared import accounts, tickets
 from shared.addresses import address_key
 from shared.config import Settings
 from shared.credentials import hash_password
 from shared.database import Database
-from shared.models import Mailbox, Role, User
+from shared.models import Mailbox, Role, Ticket, User
+from shared.tokens import Tokens
 from tests.visitors import CODE, PASSWORD, Clock, Visitor
 
 
@@ -95,3 +96,21 @@ def agent(account: Callable[..., User]) -> User:
 @pytest.fixture
 def requester(account: Callable[..., User]) -> User:
     return account("anna@brightmill.example", name="Anna Kowalczyk", username="anna")
+
+
+@pytest.fixture
+def opened(database: Database, portal: Visitor, tokens: Tokens, clock: Clock) -> Callable[..., Ticket]:
+    """Open a ticket: `opened(requester, "Subject", text="…", cc=[…])`."""
+
+    def make(requester: User, subject: str, *, text: str = "Good morning", **options: object) -> Ticket:
+        with database.transaction() as session:
+            user = session.get_one(User, requester.id)
+            mailbox = session.scalars(select(Mailbox)).first()
+            assert mailbox
+            options.setdefault("acknowledge", False)
+            return tickets.open_ticket(
+                session, requester=user, author=user, subject=subject, text=text, mailbox=mailbox,
+                now=clock(), tokens=tokens, **options,
+            )  # fmt: skip
+
+    return make
