@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -28,12 +29,12 @@ class FileTransport:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(draft, envelope)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            _forget(draft)
             return _deferred(error)
         try:
             handed_over()
         except BaseException:
-            draft.unlink(missing_ok=True)
+            _forget(draft)
             raise
         return _give_name(draft, self._folder / name)
 
@@ -62,9 +63,14 @@ def _give_name(draft: Path, path: Path) -> Outcome:
         draft.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        _forget(draft)
         return _deferred(error)
     return Sent(response=f"Written to {path.name}.")
+
+
+def _forget(draft: Path) -> None:
+    with contextlib.suppress(OSError):  # what made the draft fail may forbid this as well
+        draft.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,231 @@
+"""A worker that dies or loses its lease leaves nothing behind that is sent twice in silence or forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from intake.outbound.deliver import Outbox
+from intake.outbound.ledger import DIED
+from intake.outbound.letter import Envelope
+from intake.types import Outcome, Sent
+from shared.config import Settings
+from shared.database import Database
+from shared.models import Delivery, DeliveryState, Ticket
+from shared.tickets import Upload
+from shared.tokens import Tokens
+from tests.mail_sink import MailSink, mail_sink
+from tests.outgoing import Clock, SendingDesk, running
+
+
+class Killed(BaseException):
+    """Stands for a process that ends here."""
+
+
+class _Scripted:
+    """What a transport has besides sending."""
+
+    def check(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class DyingTransport(_Scripted):
+    """Ends the worker before or after the mail is handed over."""
+
+    def __init__(self, *, after: bool) -> None:
+        self._after = after
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        del envelope
+        if self._after:
+            handed_over()
+        raise Killed
+
+
+class Intercepting(_Scripted):
+    """Does something just before each mail is handed over, and then delivers it."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+        self.delivered = 0
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        del envelope
+        self._action()
+        handed_over()
+        self.delivered += 1
+        return Sent(response="250 kept")
+
+
+class FailingDatabase(Database):
+    """A database that goes away once a mail has been handed over, for one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.__dict__ = dict(database.__dict__)
+        self._is_away = False
+        self.transport = Intercepting(lambda: None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        if self.transport.delivered and not self._is_away:
+            self._is_away = True
+            raise OperationalError("the database is away", None, OSError())
+        with super().transaction() as session:
+            yield session
+
+
+@pytest.fixture
+def sink() -> Iterator[MailSink]:
+    with mail_sink() as caught:
+        yield caught
+
+
+@pytest.fixture
+def desk(database: Database, tokens: Tokens, settings: Settings, now: datetime) -> SendingDesk:
+    return SendingDesk(database=database, tokens=tokens, settings=settings, clock=Clock(now))
+
+
+def dies(desk: SendingDesk, *, after: bool) -> None:
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=DyingTransport(after=after), clock=desk.clock)
+    with pytest.raises(Killed):
+        outbox.run_once()
+
+
+def lives(desk: SendingDesk, sink: MailSink) -> int:
+    with running(desk.outbox(f"smtp://127.0.0.1:{sink.port}")) as outbox:
+        return outbox.run_once()
+
+
+def test_a_reply_that_was_handed_over_before_a_crash_becomes_unknown(desk: SendingDesk, sink: MailSink) -> None:
+    desk.reply(desk.open_ticket(acknowledge=False))
+    dies(desk, after=True)
+    assert lives(desk, sink) == 0, "the lease still holds"
+    desk.clock.pass_by(seconds=31)
+    assert lives(desk, sink) == 0
+    assert (desk.delivery().state, desk.delivery().last_error) == (DeliveryState.UNKNOWN, DIED)
+    assert sink.mails == []
+
+
+def test_a_reply_that_was_not_handed_over_before_a_crash_goes_again(desk: SendingDesk, sink: MailSink) -> None:
+    desk.reply(desk.open_ticket(acknowledge=False))
+    dies(desk, after=False)
+    desk.clock.pass_by(seconds=31)
+    assert lives(desk, sink) == 1
+    assert desk.delivery().state is DeliveryState.SENT
+
+
+def test_automatic_mail_goes_again_after_a_crash_as_the_same_mail(desk: SendingDesk, sink: MailSink) -> None:
+    desk.open_ticket()
+    dies(desk, after=True)
+    desk.clock.pass_by(seconds=31)
+    assert lives(desk, sink) == 1
+    assert sink.mails[0].message["Message-ID"] == f"<{desk.delivery().message_id}>"
+    assert (desk.delivery().state, desk.delivery().attempts) == (DeliveryState.SENT, 2)
+
+
+def test_work_of_the_dead_is_taken_up_at_once_when_the_clock_was_set_back(desk: SendingDesk, sink: MailSink) -> None:
+    desk.open_ticket()
+    dies(desk, after=False)
+    desk.clock.pass_by(days=-1)
+    assert lives(desk, sink) == 1
+    assert desk.delivery().state is DeliveryState.SENT
+
+
+def test_a_delivery_that_another_worker_has_taken_is_not_handed_over(desk: SendingDesk) -> None:
+    desk.open_ticket()
+
+    def take_away() -> None:
+        with desk.database.transaction() as session:
+            session.execute(update(Delivery).values(lease_by="somebody else"))
+
+    transport = Intercepting(take_away)
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=transport, clock=desk.clock)
+    outbox.run_once()
+    assert transport.delivered == 0
+    assert (desk.delivery().state, desk.delivery().lease_by) == (DeliveryState.SENDING, "somebody else")
+
+
+def test_a_ticket_that_is_deleted_while_its_mail_waits_sends_nothing(desk: SendingDesk, sink: MailSink) -> None:
+    number = desk.open_ticket()
+    with desk.database.transaction() as session:
+        session.execute(delete(Ticket).where(Ticket.id == number))
+    assert lives(desk, sink) == 0
+    assert sink.mails == []
+
+
+def test_a_mail_that_cannot_be_composed_fails_alone(desk: SendingDesk, sink: MailSink) -> None:
+    upload = Upload(filename="a.pdf", content_type="application/pdf", content=b"%PDF")
+    desk.reply(desk.open_ticket(acknowledge=False), files=(upload,))
+    desk.open_ticket()
+    with desk.database.transaction() as session:
+        session.execute(update(Delivery).where(Delivery.article_id.is_not(None)).values(recipient="two words"))
+    assert lives(desk, sink) == 2
+    failed, sent = desk.deliveries()
+    assert (failed.state, sent.state) == (DeliveryState.FAILED, DeliveryState.SENT)
+    assert failed.last_error == "“two words” is no address that mail can go to."
+
+
+def test_a_worker_that_is_told_to_stop_leaves_the_rest_queued(desk: SendingDesk) -> None:
+    desk.open_ticket()
+    desk.open_ticket()
+    outboxes: list[Outbox] = []
+
+    def stop() -> None:
+        outboxes[0].stop()
+
+    transport = Intercepting(stop)
+    outboxes.append(Outbox(desk.database, desk.tokens, desk.settings, transport=transport, clock=desk.clock))
+    assert outboxes[0].run_once() == 1
+    sent, waiting = desk.deliveries()
+    assert (sent.state, waiting.state, waiting.attempts) == (DeliveryState.SENT, DeliveryState.QUEUED, 0)
+    assert waiting.lease_by is None
+
+
+def test_two_workers_share_the_work_and_double_nothing(desk: SendingDesk, sink: MailSink) -> None:
+    for _ in range(3):
+        desk.open_ticket()
+    other = desk.outbox(f"smtp://127.0.0.1:{sink.port}")
+    transport = Intercepting(lambda: _run(other))
+    first = Outbox(desk.database, desk.tokens, desk.settings, transport=transport, clock=desk.clock)
+    with running(other):
+        assert first.run_once() == 3
+    assert sink.mails == []
+    assert {delivery.attempts for delivery in desk.deliveries()} == {1}
+
+
+def _run(outbox: Outbox) -> None:
+    assert outbox.run_once() == 0
+
+
+def test_a_fault_of_the_transport_costs_an_attempt_and_says_so(desk: SendingDesk) -> None:
+    desk.open_ticket()
+
+    def fault() -> None:
+        raise KeyError("odd")
+
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=Intercepting(fault), clock=desk.clock)
+    outbox.run_once()
+    assert desk.delivery().state is DeliveryState.DEFERRED
+    assert "which is a fault of the desk" in (desk.delivery().last_error or "")
+
+
+def test_a_result_that_could_not_be_written_is_written_later(desk: SendingDesk, sink: MailSink) -> None:
+    desk.reply(desk.open_ticket(acknowledge=False))
+    failing = FailingDatabase(desk.database)
+    outbox = Outbox(failing, desk.tokens, desk.settings, transport=failing.transport, clock=desk.clock)
+    with pytest.raises(OperationalError):
+        outbox.run_once()
+    desk.clock.pass_by(seconds=31)
+    assert lives(desk, sink) == 0
+    assert desk.delivery().state is DeliveryState.UNKNOWN
+    outbox.run_once()
+    assert desk.delivery().state is DeliveryState.SENT
