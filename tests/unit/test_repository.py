@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+import letterdesk
 from shared.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -89,14 +91,8 @@ def test_every_command_that_is_told_exists() -> None:
     told = commands()
     assert {"run", "migrate", "intake", "portal", "user add", "mailbox add"} <= told
     for words in sorted(told):
-        asked = subprocess.run(
-            [sys.executable, "-m", "letterdesk", *words.split(), "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert asked.returncode == 0, f"letterdesk {words}: {asked.stderr}"
+        asked = CliRunner().invoke(letterdesk.command, [*words.split(), "--help"])
+        assert asked.exit_code == 0, f"letterdesk {words}: {asked.output}"
 
 
 def test_the_composed_desk_migrates_once_before_mail_and_portal_start() -> None:
