@@ -1,0 +1,222 @@
+"""Where is my mail? The ledger of arrivals, what waits for a person, and mail of ours that did not arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import zstandard
+from sqlalchemy import select
+
+from shared.database import Database
+from shared.models import (
+    Delivery,
+    DeliveryCause,
+    DeliveryState,
+    InboundMessage,
+    InboundRaw,
+    InboundState,
+    Mailbox,
+    Ticket,
+    User,
+)
+from tests.visitors import Clock, Visitor
+
+RAW = b"From: Marta <marta@webmail.example>\r\nSubject: =?utf-8?q?Hello?=\r\n\r\n<script>alert(1)</script>\xff\r\n"
+Arrive = Callable[..., InboundMessage]
+
+
+@pytest.fixture
+def arrive(database: Database, portal: Visitor, clock: Clock) -> Arrive:
+    """Put a mail into the ledger: `arrive(InboundState.HELD, subject="…")`."""
+
+    def make(state: InboundState, **options: object) -> InboundMessage:
+        with database.transaction() as session:
+            mailbox = session.scalars(select(Mailbox)).first()
+            assert mailbox
+            mail = InboundMessage(
+                state=state, source="smtp", mailbox_id=mailbox.id, due_at=clock(), received_at=clock(), size=len(RAW),
+                **options,
+            )  # fmt: skip
+            mail.raw = InboundRaw(content=zstandard.compress(RAW))
+            session.add(mail)
+            return mail
+
+    return make
+
+
+def stored(database: Database, mail: InboundMessage) -> InboundMessage:
+    with database.reading() as session:
+        return session.get_one(InboundMessage, mail.id)
+
+
+@pytest.fixture
+def held(arrive: Arrive, opened: Callable[..., Ticket], requester: User) -> InboundMessage:
+    ticket = opened(requester, "Invoice")
+    return arrive(
+        InboundState.HELD, from_address="marta@webmail.example", subject="Re: [#1] Invoice", ticket_number=ticket.id,
+        reason="The sender is not on that ticket.", kind="normal",
+        clues=[{"kind": "subject_tag", "value": "[#1]", "ticket": 1, "used": False, "note": ""}],
+    )  # fmt: skip
+
+
+def test_requesters_see_no_mail_of_the_desk(portal: Visitor, requester: User, held: InboundMessage) -> None:
+    portal.sign_in(requester)
+    for path in ("/mail", f"/mail/{held.id}", f"/mail/{held.id}/raw"):
+        assert portal.get(path).status_code == 403
+    for action in ("join", "ticket", "again", "discard"):
+        assert portal.submit(f"/mail/{held.id}/{action}").status_code == 403
+
+
+def test_held_and_quarantined_mail_stands_first_with_its_reason(
+    portal: Visitor, agent: User, held: InboundMessage, arrive: Arrive
+) -> None:
+    arrive(InboundState.QUARANTINED, last_error="DataError: <broken>", attempts=5)
+    page = portal.sign_in(agent).get("/mail").text
+    assert "Held: <bdi>Re: [#1] Invoice</bdi>" in page
+    assert "The sender is not on that ticket." in page
+    assert "DataError: &lt;broken&gt;" in page
+    assert "Tried 5 times." in page
+    assert "Approve for 1" in page
+    assert ">2</span></a>" in page  # the count in the navigation
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("marta@webmail", True), ("MARTA", True), ("invoice", True), ("<abc.1@webmail.example>", True), ("abc.1@", True),
+     ("marta invoice", True), ("marta order", False), ("%", False), ("_", False)],
+)  # fmt: skip
+def test_arrivals_are_found_by_sender_subject_and_message_id(
+    portal: Visitor, agent: User, arrive: Arrive, query: str, found: bool
+) -> None:
+    arrive(
+        InboundState.PROCESSED, from_address="marta@webmail.example", subject="Invoice", action="open_ticket",
+        message_id="abc.1@webmail.example", ticket_number=7,
+    )  # fmt: skip
+    portal.sign_in(agent)
+    page = portal.get("/mail", query_string={"q": query}).text
+    assert ("marta@webmail.example</bdi>" in page) is found
+    assert ("No mail fits that" in page) is not found
+
+
+def test_arrivals_are_filtered_by_state_and_paged(portal: Visitor, agent: User, arrive: Arrive) -> None:
+    for n in range(30):
+        arrive(InboundState.PROCESSED, subject=f"Mail {n:02}")
+    arrive(InboundState.DISCARDED, subject="Not wanted", reason="Our own mail come back.")
+    portal.sign_in(agent)
+    assert "1 to 25 of 31 mails" in portal.get("/mail").text
+    discarded = portal.get("/mail?state=discarded").text
+    assert "Not wanted" in discarded
+    assert "Our own mail come back." in discarded
+    assert "Mail 29" not in discarded
+    assert portal.get("/mail?state=king&page=x").status_code == 200
+
+
+def test_the_page_of_a_mail_tells_its_decision_and_shows_its_source_as_text(
+    portal: Visitor, agent: User, held: InboundMessage
+) -> None:
+    page = portal.sign_in(agent).get(f"/mail/{held.id}").text
+    assert "The sender is not on that ticket." in page
+    assert "[#1]" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert" not in page
+    assert portal.get("/mail/999").status_code == 404
+
+
+def test_the_raw_mail_is_downloaded_byte_for_byte(portal: Visitor, agent: User, held: InboundMessage) -> None:
+    answer = portal.sign_in(agent).get(f"/mail/{held.id}/raw")
+    assert answer.data == RAW
+    assert answer.content_type == "message/rfc822"
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert portal.get("/mail/999/raw").status_code == 404
+
+
+def test_a_person_lets_held_mail_join_the_ticket_that_it_names(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database
+) -> None:
+    page = portal.sign_in(agent).submit(f"/mail/{held.id}/join", {"ticket": "#1"}, follow_redirects=True).text
+    assert "It joins ticket 1 in a moment." in page
+    mail = stored(database, held)
+    assert mail.state is InboundState.RECEIVED
+    assert mail.person_order == {"action": "join", "ticket": 1, "by": agent.id}
+
+
+@pytest.mark.parametrize(
+    ("ticket", "sentence"), [("99", "There is no ticket 99."), ("", "Which ticket?"), ("x1", "Which ticket?")]
+)
+def test_held_mail_cannot_join_what_is_no_ticket(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database, ticket: str, sentence: str
+) -> None:
+    page = portal.sign_in(agent).submit(f"/mail/{held.id}/join", {"ticket": ticket}, follow_redirects=True).text
+    assert sentence in page
+    assert stored(database, held).state is InboundState.HELD
+
+
+def test_a_person_makes_a_new_ticket_of_held_mail(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database
+) -> None:
+    portal.sign_in(agent).submit(f"/mail/{held.id}/ticket")
+    order = stored(database, held).person_order
+    assert order is not None
+    assert order["action"] == "open"
+
+
+def test_discarded_mail_stays_in_the_ledger_and_is_read_again_when_asked(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database
+) -> None:
+    portal.sign_in(agent)
+    assert "It stays in the ledger" in portal.submit(f"/mail/{held.id}/discard", follow_redirects=True).text
+    assert stored(database, held).state is InboundState.DISCARDED
+    assert "Mira Steiner discarded it." in portal.get(f"/mail/{held.id}").text
+    portal.submit(f"/mail/{held.id}/again")
+    mail = stored(database, held)
+    assert (mail.state, mail.attempts, mail.person_order) == (InboundState.RECEIVED, 0, None)
+
+
+def test_mail_that_somebody_else_decided_about_meanwhile_is_left_alone(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database
+) -> None:
+    with database.transaction() as session:
+        session.get_one(InboundMessage, held.id).state = InboundState.PROCESSED
+    page = portal.sign_in(agent).submit(f"/mail/{held.id}/discard", follow_redirects=True).text
+    assert f"Mail {held.id} has been processed meanwhile." in page
+    assert stored(database, held).state is InboundState.PROCESSED
+
+
+def test_a_decision_needs_the_forms_token(portal: Visitor, agent: User, held: InboundMessage) -> None:
+    portal.sign_in(agent)
+    for action in ("join", "ticket", "again", "discard"):
+        assert portal.post(f"/mail/{held.id}/{action}").status_code == 400
+
+
+def test_mail_of_ours_that_did_not_arrive_is_listed_with_the_servers_words(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database, clock: Clock
+) -> None:
+    states = {
+        "sent@x.example": (DeliveryState.SENT, None), "failed@x.example": (DeliveryState.FAILED, None),
+        "unknown@x.example": (DeliveryState.UNKNOWN, None), "bounced@x.example": (DeliveryState.SENT, clock()),
+    }  # fmt: skip
+    with database.transaction() as session:
+        session.add_all(
+            Delivery(
+                state=state,
+                bounced_at=bounced,
+                recipient=recipient,
+                cause=DeliveryCause.REPLY,
+                ticket_id=1,
+                mailbox_id=held.mailbox_id,
+                message_id=recipient,
+                due_at=clock(),
+                created_at=clock(),
+                last_error=None if state is DeliveryState.SENT and not bounced else f"550 no {recipient}",
+            )
+            for recipient, (state, bounced) in states.items()
+        )
+    page = portal.sign_in(agent).get("/mail").text
+    assert "3 mails." in page
+    assert "sent@x.example" not in page
+    for recipient in ("failed@x.example", "bounced@x.example"):
+        assert f"550 no {recipient}" in page
+    assert page.count("Send again</button>") == 3
+    assert page.count("It arrived</button>") == 1
