@@ -16,7 +16,6 @@ from portal.auth import Answer
 from portal.desk import desk, now
 from portal.forms import EmptyForm
 from portal.paging import wanted
-from portal.reading import fate
 from portal.ticket_forms import JoinForm
 from shared import blobs, inbound
 from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, User
@@ -59,7 +58,6 @@ def index() -> Answer:
         waiting=waiting,
         stuck=stuck,
         stuck_count=stuck_count,
-        fate=fate,
     )
 
 
@@ -80,7 +78,6 @@ def page(number: int) -> Answer:
             mail=mail,
             source=source[:SOURCE_SHOWN].decode("utf-8", "replace"),
             cut=len(source) > SOURCE_SHOWN,
-            fate=fate,
             can_decide=mail.state in inbound.WAITING,
         )
 

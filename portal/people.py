@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import ColumnElement, exists, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from portal import queries
 from portal.access import ROLE_WORDS, admin_only, staff_only
 from portal.auth import Answer
 from portal.desk import desk, now
@@ -67,20 +68,13 @@ def person(number: int) -> Answer:
     asked = wanted()
     with desk().database.reading() as db:
         user = _found(db, number)
-        mine = select(Ticket).where(Ticket.requester_id == user.id)
-        total = db.scalar(select(func.count()).select_from(mine.subquery())) or 0
-        tickets = db.scalars(
-            mine.options(selectinload(Ticket.assignee))
-            .order_by(Ticket.last_activity_at.desc(), Ticket.id.desc())
-            .limit(asked.size)
-            .offset(asked.offset)
-        ).all()
+        page = queries.ticket_page(db, Ticket.requester_id == user.id, asked)
         addresses = list(user.addresses)
     return render_template(
         "people/person.html",
         user=user,
         addresses=addresses,
-        page=page_of(tickets, total, asked),
+        page=page,
         role_form=RoleForm(role=user.role.value),
         roles=ROLE_WORDS,
     )

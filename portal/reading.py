@@ -18,22 +18,19 @@ MOST_SHOWN = 60_000  # characters of one letter on the page; the whole text is o
 _LINK = re.compile(r"https?://[^\s<>\"“”„«»]{1,2000}")
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 FOLD_WORDS = {"quote": "Quoted text", "signature": "Signature", "forward": "Forwarded mail", "encoded": "Encoded block"}
-ACTION_WORDS = {
-    "open_ticket": "It opened the ticket.",
-    "append_article": "It joined the ticket.",
-    "record_bounce": "A delivery report.",
-}
 CLUE_WORDS = {
-    "address": "Signed address",
-    "plus": "Signed address",
-    "token": "Signed address",
-    "message-id": "Signed Message-ID",
-    "message_id": "Signed Message-ID",
+    "signed_address": "Signed address",
+    "signed_message_id": "Signed Message-ID",
     "reference": "Reference to a letter",
-    "references": "Reference to a letter",
-    "in-reply-to": "In-Reply-To",
-    "subject": "Subject tag",
-    "tag": "Subject tag",
+    "subject_tag": "Subject tag",
+    "awaited": "Letters that came before it",
+    "bounce_address": "Signed return address",
+    "bounced_message_id": "Message-ID of the returned mail",
+}
+FATES = {
+    "open_ticket": "Opened",
+    "append_article": "Joined",
+    "record_bounce": "Noted on a delivery of",
 }
 
 
@@ -138,7 +135,7 @@ def _opened(detail: Mapping[str, Any]) -> Markup:
     if detail.get("follows"):
         return Markup("Opened, follows ticket {}").format(_b(detail["follows"]))
     behalf = detail.get("on_behalf")
-    return Markup("Opened on behalf of {}").format(_b(behalf)) if behalf else Markup("Opened in the portal")
+    return Markup("Opened on behalf of {}").format(_b(behalf)) if behalf else Markup("Opened")
 
 
 def _bounced(detail: Mapping[str, Any]) -> Markup:
@@ -181,7 +178,7 @@ EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.CAPPED: ("auto", _capped),
     EventKind.ALSO_AT: (
         "post",
-        lambda detail: Markup("The same mail came to {} as well").format(_b(detail["mailbox"])),
+        lambda detail: Markup("The same mail came to {} as well").format(_b(detail.get("mailbox", "another mailbox"))),
     ),
     EventKind.FOLLOWED: ("route", _followed),
 }
@@ -213,6 +210,4 @@ def fate(inbound: InboundMessage) -> str:
         return "Waiting to be read"
     if inbound.state is not InboundState.PROCESSED:
         return inbound.state.value.capitalize()
-    return {"open_ticket": "Opened", "append_article": "Joined", "record_bounce": "Noted on a delivery of"}.get(
-        inbound.action or "", "Processed"
-    )
+    return FATES.get(inbound.action or "", "Processed")

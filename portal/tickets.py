@@ -16,7 +16,7 @@ from portal.access import actor, me
 from portal.auth import Answer
 from portal.desk import desk, now
 from portal.paging import wanted
-from portal.reading import CAUSE_WORDS, clue_words, event_icon, event_words, plain_address
+from portal.reading import CAUSE_WORDS, clue_words, event_icon, event_words, fate, plain_address
 from portal.thread import read_thread
 from portal.ticket_forms import (
     AnswerForm,
@@ -239,4 +239,5 @@ def _words() -> dict[str, object]:
         "event_icon": event_icon,
         "clue_words": clue_words,
         "cause_words": CAUSE_WORDS,
+        "fate": fate,
     }

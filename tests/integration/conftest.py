@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -102,7 +103,7 @@ def requester(account: Callable[..., User]) -> User:
 def opened(database: Database, portal: Visitor, tokens: Tokens, clock: Clock) -> Callable[..., Ticket]:
     """Open a ticket: `opened(requester, "Subject", text="…", cc=[…])`."""
 
-    def make(requester: User, subject: str, *, text: str = "Good morning", **options: object) -> Ticket:
+    def make(requester: User, subject: str, *, text: str = "Good morning", **options: Any) -> Ticket:
         with database.transaction() as session:
             user = session.get_one(User, requester.id)
             mailbox = session.scalars(select(Mailbox)).first()
