@@ -7,6 +7,7 @@ pipe closes and the child stops.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -70,7 +71,7 @@ def when_parent_ends(stop: Callable[[], None]) -> None:
     """Call `stop` once standard input ends, which a parent keeps open as long as it lives."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        while os.read(sys.stdin.fileno(), 1024):  # without the lock of sys.stdin, which would outlive the process
             pass
         stop()
 
