@@ -15,7 +15,6 @@ BASE64_LINE = 76
 
 _LINE_END = re.compile(r"\r\n|\r|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_LONG_LINE = re.compile(rf"[^\n]{{{LONGEST_LINE}}}")
 _BARE_FROM = re.compile(r"(?m)^From ")  # some stores put a > before such a line
 _QUOTED_FROM = re.compile(rb"(?m)^From ")
 
@@ -49,12 +48,13 @@ def multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
 
 def _encoded(text: str) -> tuple[str, bytes]:
     raw = text.encode()
-    if text.isascii() and not _LONG_LINE.search(text) and not _BARE_FROM.search(text):
+    longest = max(map(len, text.split("\n")))
+    if text.isascii() and longest <= LONGEST_LINE and not ("From " in text and _BARE_FROM.search(text)):
         return "7bit", raw.replace(b"\n", b"\r\n")
     if len(raw) - len(text) > len(text) // 3:  # many letters outside of ASCII: base64 is shorter
         return "base64", _base64(raw.replace(b"\n", b"\r\n"))
     quoted = b2a_qp(raw, istext=True).replace(b"\n", b"\r\n")
-    return "quoted-printable", _QUOTED_FROM.sub(b"=46rom ", quoted)
+    return "quoted-printable", _QUOTED_FROM.sub(b"=46rom ", quoted) if b"From " in quoted else quoted
 
 
 def _base64(content: bytes) -> bytes:

@@ -39,6 +39,11 @@ AUTO_SUBMITTED: Mapping[type, str] = {  # RFC 3834 section 5
 _OWN_TAG = re.compile(r"\[#[0-9]{1,18}\]\s?")
 _ANSWER = re.compile(r"(?i)(?:re|aw|sv|vs|antw|odp|ynt|r|回复|答复)\s{0,3}:\s?")
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")
+_BLANK = Markup('<td height="5" style="height:5px;font-size:0;line-height:0;">&nbsp;</td>\n')
+_CELL = Markup(
+    '<td height="5" bgcolor="{0}" style="background:{0};height:5px;font-size:0;line-height:0;">&nbsp;</td>\n'
+)
+_EDGE = (_CELL.format("#b8281b") + _BLANK + _CELL.format("#23489b") + _BLANK) * 9  # an airmail letter's
 _LINK = Markup('<a class="link" href="{}" style="color:#23489b;">{}</a>')
 
 
@@ -51,8 +56,8 @@ def compose(letter: Letter) -> bytes:
     if headerfields.portable(letter.recipient.address) is None:
         raise CannotComposeError(f"“{headerfields.clean(letter.recipient.address)}” is no address that mail can go to.")
     facts = _facts(letter)
-    text = bodies.text_part("plain", bodies.clean(_render(letter, "txt", facts)))
-    html = bodies.text_part("html", bodies.clean(_render(letter, "html", facts)))
+    text = bodies.text_part("plain", _render(letter, "txt", facts))
+    html = bodies.text_part("html", _render(letter, "html", facts))
     mark = hashlib.sha256(letter.message_id.encode()).hexdigest()[:24]
     body = bodies.multipart("alternative", f"=_text_{mark}", (text, html))
     if isinstance(letter.content, Reply) and letter.content.files:
@@ -128,7 +133,7 @@ def _reply_to(letter: Letter) -> list[Person]:
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
-    """What the templates of this letter say."""
+    """What the templates of this letter say: clean lines and texts, nothing as it came from outside."""
     thread = letter.thread
     facts: dict[str, Any] = {
         "subject": subject_of(letter),
@@ -177,8 +182,8 @@ def _reply_facts(letter: Letter, content: Reply) -> dict[str, Any]:
 
 def _copies(letter: Letter) -> str:
     """`To Anna Kowalczyk, cc Piotr Nowak.`; nothing where there is one reader only."""
-    to = ", ".join(headerfields.clean(person.name) or person.address for person in letter.to)
-    cc = ", ".join(headerfields.clean(person.name) or person.address for person in letter.cc)
+    to = ", ".join(headerfields.clean(person.name or person.address) for person in letter.to)
+    cc = ", ".join(headerfields.clean(person.name or person.address) for person in letter.cc)
     if not cc:
         return ""
     return f"To {to}, cc {cc}." if to else f"Cc {cc}."
@@ -199,6 +204,7 @@ def _templates() -> SandboxedEnvironment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    environment.globals["edge"] = _EDGE
     environment.filters["wrapped"] = wording.wrapped
     environment.filters["lines"] = _html_lines
     return environment

@@ -26,6 +26,8 @@ COMPOSITE = ("message", "multipart")
 
 def clean(value: str) -> str:
     """One line without control characters: runs of white space become one space, and none is at the ends."""
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split())
     spaced = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in value)
     return " ".join(spaced.encode("utf-8", "replace").decode().split())
 

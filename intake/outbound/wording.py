@@ -13,10 +13,11 @@ from intake.outbound.letter import AccountTemplate, File, Quote, StatusNotice
 WIDTH = 72
 MAX_QUOTED_LINES = 30
 MAX_QUOTED = 4_000  # characters
-MAX_GREETED = 40
+MAX_GREETED = 40  # characters of one word of a name
+MAX_WORDS = 5
 MAX_PREVIEW = 120
 
-_NAME = re.compile(r"[^\W\d_]+(?:[-'’.][^\W\d_]+)*\.?")
+_NAME = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*\.?")
 _SECRET = re.compile(r"(?i)(\+(?:b-)?[1-9][0-9]{0,17}-)[a-z2-7]{16}(?=@)|(/(?:t|reset|confirm)/)[a-z0-9-]{20,200}")
 _TITLES = frozenset({"dr", "prof", "mr", "mrs", "ms", "herr", "frau"})
 
@@ -87,10 +88,10 @@ def greeting(name: str) -> str:
 
     Whoever writes to the desk chooses the name, so it may not carry a message to somebody else.
     """
-    last, comma, first = headerfields.clean(name).partition(",")
-    words = (first if comma else last).split()
-    given = next((word for word in words if word.rstrip(".").lower() not in _TITLES), "")
-    return f"Hello {given}," if len(given) <= MAX_GREETED and _NAME.fullmatch(given) else "Hello,"
+    last, _, first = headerfields.clean(name).partition(",")
+    words = [word for word in f"{first} {last}".split() if word.rstrip(".").lower() not in _TITLES]
+    is_name = 0 < len(words) <= MAX_WORDS and all(len(w) <= MAX_GREETED and _NAME.fullmatch(w) for w in words)
+    return f"Hello {words[0]}," if is_name else "Hello,"
 
 
 def moment(when: datetime) -> str:
