@@ -184,7 +184,6 @@ def _open(books: Books, arrival: Arrival, decision: OpenTicket, number: int) -> 
     _take_part(books, ticket, requester, ParticipantRole.REQUESTER)
     _copy_in(books, ticket, arrival)
     _write(books, ticket, arrival, stranger=False)
-    tickets.add_event(books.session, ticket, EventKind.OPENED, books.now, actor=requester)
     if decision.follows is not None:
         tickets.link(books.session, ticket, books.tickets[decision.follows], books.now)
     if decision.acknowledge:

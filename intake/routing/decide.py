@@ -197,7 +197,7 @@ _JOINED = {
 
 def _why_new(arrival: Arrival, clues: list[Clue]) -> str:
     kind = "" if _is_from_a_person(arrival) else " It is automatic mail and is not answered."
-    return ("It answers nothing that we know." if clues else "It is the first of its kind here.") + kind
+    return ("What it names leads to no ticket here." if clues else "It names no ticket.") + kind
 
 
 # ------------------------------------------------------------------ small predicates
