@@ -71,9 +71,10 @@ def create_app(
     database: Database,
     *,
     extract: Callable[[bytes, str], bytes],
+    read: Callable[[bytes], str] = lambda raw: raw.decode("utf-8", "replace"),
     clock: Callable[[], datetime] = utc_now,
 ) -> Flask:
-    """Make the application. `extract(raw, part)` gives an attachment's bytes out of a stored mail."""
+    """Make the application. `extract(raw, part)` gives a stored mail's attachment, `read(raw)` its text."""
     app = Flask(__name__)
     tokens = Tokens(settings.secret_key, *settings.old_keys)
     secure = settings.portal_base_url.startswith("https:")
@@ -90,7 +91,9 @@ def create_app(
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.extensions[EXTENSION] = Desk(settings=settings, database=database, tokens=tokens, extract=extract, clock=clock)
+    app.extensions[EXTENSION] = Desk(
+        settings=settings, database=database, tokens=tokens, extract=extract, read=read, clock=clock
+    )
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

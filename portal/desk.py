@@ -20,13 +20,15 @@ EXTENSION = "letterdesk"
 class Desk:
     """Settings, database, tokens and clock of this application.
 
-    `extract(raw, part)` gives the bytes of an attachment out of a stored mail (`Attachment.part`).
+    `extract(raw, part)` gives the bytes of an attachment out of a stored mail (`Attachment.part`), `read(raw)` its
+    text, for mail that has become no article.
     """
 
     settings: Settings
     database: Database
     tokens: Tokens
     extract: Callable[[bytes, str], bytes]
+    read: Callable[[bytes], str]
     clock: Callable[[], datetime]
 
 

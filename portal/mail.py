@@ -16,6 +16,7 @@ from portal.auth import Answer
 from portal.desk import desk, now
 from portal.forms import EmptyForm
 from portal.paging import wanted
+from portal.reading import linked
 from portal.ticket_forms import JoinForm
 from shared import blobs, inbound
 from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, User
@@ -25,6 +26,7 @@ blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 MAX_QUERY = 200
 CASES_SHOWN = 10
 STUCK_SHOWN = 20
+TEXT_SHOWN = 20_000  # characters of a mail's text on its page
 SOURCE_SHOWN = 100_000  # bytes of a mail's source on its page
 WAITING = (InboundState.HELD, InboundState.QUARANTINED)
 NUMBER = "/<int(max=999999999999999):number>"
@@ -76,6 +78,7 @@ def page(number: int) -> Answer:
         return render_template(
             "mail/page.html",
             mail=mail,
+            words=[linked(part) for part in desk().read(source)[:TEXT_SHOWN].split("\n\n") if part.strip()],
             source=source[:SOURCE_SHOWN].decode("utf-8", "replace"),
             cut=len(source) > SOURCE_SHOWN,
             can_decide=mail.state in inbound.WAITING,
