@@ -25,7 +25,9 @@ def address_key(address: str) -> str:
 def is_address(address: str) -> bool:
     """Whether this is one plain addr-spec (RFC 5321 section 4.1.2, dot-string form only)."""
     local, at, domain = address.rpartition("@")
-    if not at or len(address) > MAX_LENGTH or not address.isprintable() or not _LOCAL.fullmatch(local):
+    if not at or not address.isprintable() or not _LOCAL.fullmatch(local):
+        return False
+    if max(len(address), len(address_key(address))) > MAX_LENGTH:  # a few letters grow when they are folded
         return False
     labels = domain.split(".")
     return all(_LABEL.fullmatch(label) and not label.endswith("-") for label in labels)
