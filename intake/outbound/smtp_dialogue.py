@@ -48,6 +48,7 @@ def connect(server: Server) -> smtplib.SMTP:
     """A connection that is encrypted and logged in as far as the server's settings ask for it."""
     client = _open(server)
     try:
+        _send_at_once(client)
         client.local_hostname = _own_name(client)
         client.ehlo_or_helo_if_needed()
         if not server.implicit_tls:
@@ -131,6 +132,12 @@ def send_body(client: smtplib.SMTP, content: bytes) -> None:
         stuffed += b"\r\n"
     for start in range(0, len(stuffed), CHUNK):
         client.send(stuffed[start : start + CHUNK])
+
+
+def _send_at_once(client: smtplib.SMTP) -> None:
+    """The final dot is a packet of its own: it must not wait until the server has acknowledged the one before."""
+    if client.sock is not None:
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def set_time_limit(client: smtplib.SMTP, seconds: float) -> None:
