@@ -25,6 +25,8 @@ KEPT_HEADERS = ("From", "To", "Subject", "X-Mailer", "Content-Description", "X-F
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs every detector that it tries
 
+READABLE = {0xFFFD: "?", 0: None}
+
 
 def known_failures(root: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The delayed and the failed recipients that flufl.bounce finds; both empty where it does not know the form."""
@@ -72,7 +74,7 @@ def small_text(part: Entity) -> str:
         return ""
     content, _ = transfer.decode(part.source, part.headers().first("Content-Transfer-Encoding"))
     lines: list[str] = []
-    for line in bounded_lines(content[:MAX_NOTICE].decode("ascii", "replace").replace("\ufffd", "?")):
+    for line in bounded_lines(content[:MAX_NOTICE].decode("ascii", "replace").translate(READABLE)):
         lines.append(line)
         if begins_original(line):
             break

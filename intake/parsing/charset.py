@@ -99,10 +99,12 @@ ALIASES = {
 }
 UNDECLARED = frozenset({"", "unknown-8bit", "x-unknown", "unknown", "default", "default_charset", "binary", "8bit",
                         "none", "undefined", "x-user-defined", "user-defined", "_autodetect", "auto"})  # fmt: skip
+NO_CHARSETS = frozenset({"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
 TRIM = re.compile(r"""^[\s"'<=;:]+|[\s"'>;:,.]+$""")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 ASCII = re.compile(rb"[\x00-\x7f]*\Z")
 ESCAPED = re.compile(rb"\x1b[$(]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 C1 = {code: bytes([code]).decode("cp1252", "replace").replace("\ufffd", chr(code)) for code in range(0x80, 0xA0)}
 
 
@@ -118,7 +120,7 @@ def codec(name: str) -> str | None:
             found = codecs.lookup(guess)
         except (LookupError, ValueError, UnicodeError):
             continue
-        if getattr(found, "_is_text_encoding", True) and found.name not in ("undefined", "idna", "punycode"):
+        if getattr(found, "_is_text_encoding", True) and found.name not in NO_CHARSETS:
             return ALIASES.get(found.name, found.name)
     return None
 
@@ -211,16 +213,18 @@ def _detected(content: bytes) -> str:
 
 def _strict(content: bytes, name: str) -> str | None:
     try:
-        return content.decode(name)
+        text = content.decode(name)
     except (UnicodeError, ValueError, LookupError):
         return None
+    return None if name == "utf-7" and SURROGATE.search(text) else text
 
 
 def _lenient(content: bytes, name: str) -> str:
     try:
-        return content.decode(_without_mark(content, name), "replace")
+        text = content.decode(_without_mark(content, name), "replace")
     except (UnicodeError, ValueError, LookupError):
         return content.decode("latin-1")
+    return SURROGATE.sub("\ufffd", text) if name == "utf-7" else text
 
 
 def _western(content: bytes, name: str) -> str:

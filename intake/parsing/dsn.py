@@ -121,7 +121,8 @@ def part_text(part: Entity) -> str:
 
 
 def as_text(content: bytes) -> str:
-    """Bytes read as UTF-8, else as Windows-1252."""
+    """Bytes read as UTF-8, else as Windows-1252, without NULs."""
+    content = content.replace(b"\0", b"")
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from intake.parsing.fingerprint import fingerprint
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEFECTS
 from intake.parsing.structure import Entity
-from intake.types import Bounce, Fold, Forward, Kind, ParsedMessage
+from intake.types import Bounce, Fold, FoldKind, Forward, Kind, ParsedMessage
 
 Value = TypeVar("Value")
 LOOP_MARK = "X-Letterdesk-Loop"
@@ -145,23 +145,39 @@ def _reply(
 ) -> tuple[str, tuple[Fold, ...]]:
     """Return what the sender newly wrote, and the lines that it leaves out. A report is shown whole."""
     if report is not None:
-        return body.text, body.encoded
+        return body.text, ()
     whole = reply.Reply(text=body.text, folds=())
     drawn = body.structure if body.drawn or body.structure else None
     inline = forwarded is not None
-    found = reading.attempt("reply", lambda: reply.split(body.text, structure=drawn, forwarded=inline), whole)
-    if not body.encoded:
-        return found.text, found.folds
-    folds = tuple(sorted((*found.folds, *body.encoded), key=lambda fold: fold.start))
-    return _without_encoded(found.text), folds
+    text = _without(body.text, body.encoded)
+    found = reading.attempt("reply", lambda: reply.split(text, structure=drawn, forwarded=inline), whole)
+    quotes = tuple(fold for fold in found.folds if fold.kind is not FoldKind.SIGNATURE)
+    files = tuple(_beside(body.encoded, quotes))
+    folds = _beside(found.folds, files) if files else found.folds
+    return found.text, tuple(sorted((*folds, *files), key=lambda fold: fold.start))
 
 
-def _without_encoded(text: str) -> str:
-    """Take uuencoded files out of the newly written text."""
+def _without(text: str, folds: tuple[Fold, ...]) -> str:
+    """Return a text with the folded lines blank."""
+    if not folds:
+        return text
     lines = text.split("\n")
-    for fold in reversed(content.encoded_lines(text)):
-        del lines[fold.start : fold.end]
+    for fold in folds:
+        lines[fold.start : fold.end] = [""] * (fold.end - fold.start)
     return "\n".join(lines)
+
+
+def _beside(folds: tuple[Fold, ...], others: tuple[Fold, ...]) -> Iterator[Fold]:
+    """Yield what the folds cover and the others, in order and without overlaps, do not."""
+    for fold in folds:
+        start = fold.start
+        for other in others:
+            if start < other.start < fold.end and fold.kind is not FoldKind.SIGNATURE:
+                yield replace(fold, start=start, end=other.start)
+            if other.start < fold.end and other.end > start:
+                start = other.end
+        if start < fold.end:
+            yield replace(fold, start=start)
 
 
 def _below(text: str, appendix: str) -> str:
