@@ -48,6 +48,7 @@ bench: setup-dev ## print how fast mail is read, and that its time is linear
 	@$(BIN)/python -m tests.benchmarks.linear
 
 screenshots: servers setup-dev ## take the pictures in docs/screenshots again
+	@sh tests/install_packages.sh fonts
 	@$(BIN)/python -m tests.e2e.screenshots
 
 migration: setup-dev ## write a migration for what the models have and the tables lack; NAME="what it does"

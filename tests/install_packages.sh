@@ -3,6 +3,7 @@
 #
 #   sh tests/install_packages.sh venv       what `make setup` needs
 #   sh tests/install_packages.sh servers    what the tests need: real servers, a browser, the compiler of the styles
+#   sh tests/install_packages.sh fonts      what the screenshots need, so that letters of every language show
 #
 # As root it installs at once, otherwise through sudo. Where neither works it names the packages: for the tests that is
 # only a warning on a person's machine, since the tests that need a missing server say so; in CI it is a fault.
@@ -20,6 +21,11 @@ missing_servers() {
     command -v chromium >/dev/null || echo chromium
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+}
+
+missing_fonts() {
+    fc-list :lang=ja 2>/dev/null | grep -q . || echo fonts-noto-cjk
+    fc-list :lang=ar 2>/dev/null | grep -q . || echo fonts-noto-core
 }
 
 as_root() {
@@ -45,7 +51,7 @@ refuse() {
     exit 1
 }
 
-what=${1:?venv or servers}
+what=${1:?venv, servers or fonts}
 packages=$("missing_$what" | tr '\n' ' ')
 test -z "$packages" && exit 0
 can_install || refuse "$packages"
