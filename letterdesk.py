@@ -19,6 +19,7 @@ from intake import commands as mail
 from intake import demo, examine
 from intake.outbound.transport import TransportError
 from intake.parsing.attachments import extract
+from intake.parsing.message import parse
 from intake.pipeline import Pipeline
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.smtp import ReceiveError
@@ -127,13 +128,17 @@ def run_portal(*, workers: int, with_parent: bool) -> None:
         when_parent_ends(lambda: signal.raise_signal(signal.SIGTERM))
     try:
         PortalServer(
-            lambda: create_app(settings, Database(settings.database_url), extract=extract),
+            lambda: create_app(settings, Database(settings.database_url), extract=extract, read=_text),
             settings.portal_listen,
             workers,
         ).run()
     finally:
         if ops is not None:
             ops.stop()
+
+
+def _text(raw: bytes) -> str:
+    return parse(raw).text
 
 
 @contextmanager
