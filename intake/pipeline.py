@@ -108,11 +108,8 @@ class Pipeline:
     def _parts(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Yield the claimed mails in parts that fit into memory, in the order of their arrival."""
         with self._database.reading() as session:
-            sizes = dict(
-                session.execute(select(InboundMessage.id, InboundMessage.size).where(InboundMessage.id.in_(ids)))
-                .tuples()
-                .all()
-            )
+            rows = session.execute(select(InboundMessage.id, InboundMessage.size).where(InboundMessage.id.in_(ids)))
+            sizes = {row.id: row.size for row in rows}
         part: list[int] = []
         size = 0
         for number in ids:
@@ -202,7 +199,7 @@ def load(session: Session, ids: Sequence[int]) -> list[Stored]:
     rows = session.execute(
         select(InboundMessage, Mailbox.address).join(InboundMessage.mailbox).where(InboundMessage.id.in_(ids))
     )
-    found = {row.id: (row, address) for row, address in rows.tuples()}
+    found = {row.id: (row, address) for row, address in rows}
     return [_stored(*found[number], own, raw_mail(session, number)) for number in ids if number in found]
 
 

@@ -42,7 +42,7 @@ def collect(session: Session, now: datetime) -> dict[str, Any]:
 
 
 def _counts(session: Session, column: InstrumentedAttribute[Any], words: type[StrEnum]) -> Mapping[str, int]:
-    rows: dict[Any, int] = dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+    rows: dict[Any, int] = {row[0]: row[1] for row in session.execute(select(column, func.count()).group_by(column))}
     return {word.value: rows.get(word, 0) for word in words}
 
 
