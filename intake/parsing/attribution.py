@@ -169,6 +169,13 @@ def shared_at(line: str) -> int | None:
     return found
 
 
+@lru_cache(maxsize=CACHE)
+def has_mail_behind(line: str) -> bool:
+    """Whether a line is an attribution with the first line of the mail behind it (Yahoo's telephones)."""
+    head, gap, _ = bare(line).partition(":  ")
+    return bool(gap) and "@" in head and _may_begin(head) and weigh(head + ":") is Weight.STRONG
+
+
 def author(text: str) -> Person | None:
     """The person whom an attribution names, as far as it has an address."""
     whole = clean(text)

@@ -127,7 +127,7 @@ class _Scanner:
         return Block(role=Role.FORWARD, start=self.at, end=end)
 
     def _quote(self) -> Block:
-        attributed = bool(self.blocks) and (self.blocks[-1].role is Role.MARK or self.blocks[-1].cut is not None)
+        attributed = self._is_introduced()
         if not attributed:
             header = headerblock.read(self.lines, self.at)
             attributed = bool(
@@ -136,6 +136,16 @@ class _Scanner:
                 or forward_marks.is_original(bare(self.lines[self.at]))
             )
         return Block(role=Role.QUOTE, start=self.at, end=self._end_of_quote(), attributed=attributed)
+
+    def _is_introduced(self) -> bool:
+        """Whether an introduction is the last that stands above, with nothing but blank lines between."""
+        if not self.blocks:
+            return False
+        above = self.blocks[-1]
+        blank = above.role is Role.OWN and not any(clean(line) for line in self.lines[above.start : above.end])
+        if blank and len(self.blocks) > 1:
+            above = self.blocks[-2]
+        return above.role is Role.MARK or above.cut is not None
 
     def _end_of_quote(self) -> int:
         """Behind the last quoted line of this run; blank lines and broken addresses within belong to it."""
@@ -174,6 +184,8 @@ class _Scanner:
 
     def _attribution(self) -> Block | None:
         taken = attribution.lines_at(self.lines, self.at)
+        if not taken and self.own_seen and attribution.has_mail_behind(self.lines[self.at]):
+            return Block(role=Role.REST, start=self.at, end=self.total)
         if not taken or (taken == 1 and self._shared() is not None):
             return None
         end = self.at + taken

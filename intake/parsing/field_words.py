@@ -47,10 +47,12 @@ WORDS: dict[Field, tuple[str, ...]] = {
         Дата и время; Изпратено; Дата відправлення; Отправлен; Відправлено; Elküldve; Küldve; Küldés dátuma; Küldés
         ideje; Trimis; Dată; Data trimiterii; Trimis la; Tarih; Gönderildi; Gönderme; Gönderilme Tarihi; Gönderim
         Tarihi; Gönderme Tarihi; Ημερομηνία; Στάλθηκε; Ημ/νία; Εστάλη; Datums; Nosūtīts; Sūtīts; Išsiųsta; תאריך;
-        נשלח; נשלח ב; التاريخ; تاريخ; تم الإرسال; أرسلت; مرسلة; أُرسلت; تاریخ; ارسال شده; 日時; 送信日時; 日付;
+        נשלח; נשלח ב; التاريخ; تاريخ; تم الإرسال; تاريخ الإرسال; وقت الإرسال; أرسلت; مرسلة; أُرسلت; تاریخ;
+        ارسال شده; 日時; 送信日時; 日付;
         送信日; 날짜; 보낸 날짜; 보낸날짜; 보낸 시간; 전송일; 일시; 발송일시; 日期; 发送时间; 发送日期; 时间;
         傳送時間; 寄件日期; 傳送日期; 寄件時間; 發送時間; 已发送; 已傳送; 發送日期; Ngày; Đã gửi; Gửi lúc; Ngày gửi;
-        Vào lúc; Thời gian; Tanggal; Dikirim; Terkirim; Tarikh; Dihantar; Hari; วันที่; ส่ง; ส่งเมื่อ; วันที่ส่ง; दिनांक; भेजा
+        Vào lúc; Thời gian; Tanggal; Dikirim; Terkirim; Tarikh; Dihantar; Hari; วันที่; ส่ง; ส่งเมื่อ;
+        วันที่ส่ง; दिनांक; भेजा
         गया; तारीख
         """
     ),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from intake.parsing import attribution, forward_marks, headerblock
 from intake.parsing.blocks import MAX_LINES
 from intake.parsing.field_words import WORDS, Field
-from intake.parsing.forward_words import REPLIES, SUBJECTS
+from intake.parsing.forward_words import ANSWERED_ABOVE, REPLIES, SUBJECTS
 from intake.parsing.headers import Headers
 from intake.parsing.textlines import bare, clean, is_quoted, unquoted
 from intake.types import Forward, Person
@@ -114,7 +114,12 @@ class _Finder:
         if forward_marks.is_original(bare(self.lines[at])):
             return True
         header = headerblock.read(self.lines, at)
-        return header is not None and header.convincing
+        if header is None or not header.convincing:
+            return False
+        first = bare(self.lines[at]).casefold()
+        if first.startswith(ANSWERED_ABOVE.get(_first_prefix(self.subject), "\0")):
+            self.forwarded, self.answered = False, True
+        return True
 
     def _marked(self, at: int, *, required: bool = False) -> Forward | None:
         """Read the header lines at a mark or a few lines below it."""

@@ -188,3 +188,6 @@ REPLIES: frozenset[str] = frozenset(
         """
     )
 )
+
+# "VS" says "forwarded" in Norwegian and Danish and "answered" in Finnish: how the header lines below begin there.
+ANSWERED_ABOVE: dict[str, str] = {"vs": "lähettäjä"}

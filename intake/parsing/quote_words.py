@@ -16,7 +16,8 @@ VERBS: tuple[str, ...] = phrases(
     ha escrito; escribió; escribio; escribe; escribía; escreveu; escreveram; ha scritto; scrive; scrisse; va
     escriure; ha escrit; escribiu; idatzi du; idatzi zuen; schreef; geschreven; skrev; skriver; skrifaði; har
     skrevet; har skrivit; kirjoitti; kirjoittaa; kirjutas; rakstīja; raksta; rašė; parašė; napisał; napisał(a);
-    napisała; napisali; pisze; napsal; napsal(a); napsala; píše; napísal; napísala; napísal(a); napísal/a; napisao;
+    napisała; napisali; napisana przez; wysłana przez; pisze; napsal; napsal(a); napsala; píše; napísal;
+    napísala; napísal(a); napísal/a; napisao;
     napisala; napisao/la; napisao je; je napisal; piše; írta; írja; a scris; scrie; yazdı; yazmış; şunu yazdı;
     şunları yazdı; tarafından yazıldı; написал; написала; написал(а); пишет; писал; писала; написав; пише; написа;
     напиша; писао је; написао; напісаў; έγραψε; έγραψαν; έγραψε/αν; shkroi; כתב; כתבה; כתב/ה; כתב/כתבה; כתבו; كتب;
@@ -37,7 +38,8 @@ OPENERS: frozenset[str] = frozenset(
         """
         on; at; in; am; le; la; el; em; no dia; a; il; il giorno; op; den; d.; på; þann; þ.; dne; dňa; dnia; w dniu;
         v; ve; dana; u; pe; în; în data de; la data de; pe data de; στις; την; vào; vào ngày; lúc; pada; tanggal;
-        เมื่อ; ในวันที่; วันที่; 在; 於; 于; בתאריך; ב; ב-; في; بتاريخ; در; kl; kuupäeval; на; в; у; quoting; citando; zitat
+        เมื่อ; ในวันที่; วันที่; 在; 於; 于; בתאריך; ב; ב-; في; بتاريخ; در; kl; kuupäeval; на; в; у; quoting;
+        citando; zitat
         von; citerar; data; eguna; dia; el dia; el día; o dia; à
         """
     )

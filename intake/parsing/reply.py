@@ -127,7 +127,7 @@ def _folds(lines: Sequence[str], folded: Sequence[Block], below: FoldKind) -> tu
     """Neighbours of one kind are one fold, with the blank lines between them."""
     folds: list[Fold] = []
     for block in folded:
-        kind = below if block.role is Role.REST else KINDS.get(block.role, FoldKind.QUOTE)
+        kind = below if block.role in (Role.REST, Role.MARK) else KINDS.get(block.role, FoldKind.QUOTE)
         if folds and folds[-1].kind is kind and _is_gap(lines[folds[-1].end : block.start]):
             folds[-1] = Fold(start=folds[-1].start, end=block.end, kind=kind)
         else:

@@ -228,3 +228,11 @@ def test_the_sender_is_read_from_all_the_ways_it_is_written(value: str, address:
     found = forward.find("Fwd: Fire", text)
     assert found is not None
     assert (found.from_address, found.from_name) == (address, name)
+
+
+def test_vs_above_finnish_header_lines_says_answered_and_above_norwegian_ones_forwarded() -> None:
+    names = "Lähettäjä: {0}\nLähetetty: {1}\nVastaanottaja: {2}\nAihe: {3}", "Fra: {0}\nSendt: {1}\nTil: {2}\nEmne: {3}"
+    values = "Anna <anna@client.example>", "14.1.2026 11.20", "support@desk.example", "Lasku"
+    finnish, norwegian = (f"Kiitos!\n\n{lines.format(*values)}\n\nHei" for lines in names)
+    assert forward.find("VS: Lasku", finnish) is None
+    assert forward.find("VS: Lasku", norwegian) is not None

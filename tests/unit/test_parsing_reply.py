@@ -271,3 +271,20 @@ def test_the_folds_are_the_lines_that_the_reply_leaves_out() -> None:
 def test_bait_is_read_and_nothing_is_raised(bait: str) -> None:
     reply.split(bait)
     reply.split("hello\n" + bait)
+
+
+def test_a_quote_below_a_blank_line_is_still_introduced() -> None:
+    text = "On 14 Jan 2026, at 11:20, Help Desk <support@desk.example> wrote:\n\n> Shall we call?\n\nYes, please."
+    assert reply.split(text).text == "Yes, please."
+
+
+def test_an_attribution_with_the_earlier_mail_on_its_line_ends_the_reply() -> None:
+    text = (
+        "It works.\n\n  On Wed, Jan 14, 2026 at 11:20, Help Desk<support@desk.example> wrote:   Hello,\n\ntry again.\n"
+    )
+    assert reply.split(text).text == "It works."
+
+
+def test_nothing_is_cut_where_nobody_wrote_above_such_an_attribution() -> None:
+    text = "On Wed, Jan 14, 2026 at 11:20, Help Desk<support@desk.example> wrote:   Hello,\n\ntry again.\n"
+    assert "try again." in reply.split(text).text
