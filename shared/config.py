@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,11 @@ from shared.addresses import is_address
 DEFAULT_ADDRESS = "support@desk.example"
 MIN_SECRET = 16
 KEY_FILE = "secret.key"
+MAX_PORT = 65535
+MAX_HOURS = 10_000.0
+MAX_DAYS = 3650.0
+
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class ConfigError(Exception):
@@ -27,7 +33,7 @@ class ConfigError(Exception):
 def host_and_port(value: str) -> tuple[str, int]:
     """Split `127.0.0.1:8025` or `[::1]:8025`; raises ValueError where it is neither."""
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    if not colon or not host or not _PORT.fullmatch(port) or int(port) > MAX_PORT:
         raise ValueError(f"“{value}” is not HOST:PORT, for example 127.0.0.1:8025")
     return host.strip("[]"), int(port)
 
@@ -46,23 +52,49 @@ def _address(value: str) -> str:
 
 def _outgoing(value: str) -> str:
     if value:
-        parts = urlsplit(value)
+        parts = _url(value)
         if parts.scheme not in {"file", "smtp", "smtps"}:
             raise ValueError("it starts with file:///, smtp:// or smtps://")
         if parts.scheme != "file" and not parts.hostname:
             raise ValueError("it names no host, for example smtp://user:password@mail.example.org:587")
         if parts.scheme == "file" and (parts.netloc or not parts.path):
             raise ValueError("it names no folder, for example file:///var/spool/letterdesk")
+        return parts.scheme + value[len(parts.scheme) :]
     return value
+
+
+def _portal_url(value: str) -> str:
+    if value:
+        parts = _url(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("it is no address of a web site, for example https://desk.example.org")
+        if parts.query or parts.fragment:
+            raise ValueError("it has a ? or a #, behind which no page can be")
+    return value
+
+
+def _url(value: str) -> SplitResult:
+    """Split a URL; raises ValueError without repeating any of it, since it may hold a password."""
+    try:
+        parts = urlsplit(value)
+        wrong = parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong or not value.isprintable() or value != value.strip():
+        raise ValueError("it is no URL: host or port cannot be read") from None
+    return parts
 
 
 def _database_url(value: str) -> str:
     try:
-        backend = make_url(value).get_backend_name()
-    except ArgumentError:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
         raise ValueError("it is no database URL, for example postgresql://user:password@host/letterdesk") from None
+    backend = url.get_backend_name()
     if backend not in {"sqlite", "postgresql"}:
         raise ValueError(f"“{backend}” is not supported; use sqlite or postgresql")
+    if backend == "sqlite" and (url.database or ":memory:").startswith((":memory:", "file:")):
+        raise ValueError("it names no file, for example sqlite:///var/letterdesk.db")
     return value
 
 
@@ -86,20 +118,22 @@ class Settings(BaseSettings):
     smtp_listen: Listen = "127.0.0.1:8025"
     lmtp_listen: Listen = ""
     portal_listen: Listen = "127.0.0.1:8000"
-    portal_url: str = ""
+    portal_url: Annotated[str, AfterValidator(_portal_url)] = ""
     ops_listen: Listen = "127.0.0.1:9000"
     outgoing: Annotated[str, AfterValidator(_outgoing)] = ""
     admin_code: str = ""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     max_message_bytes: int = Field(default=25 * 1024 * 1024, ge=64 * 1024)
-    hold_hours: float = Field(default=24, gt=0)
-    close_after_days: float = Field(default=14, gt=0)
+    hold_hours: float = Field(default=24, gt=0, le=MAX_HOURS, allow_inf_nan=False)
+    close_after_days: float = Field(default=14, gt=0, le=MAX_DAYS, allow_inf_nan=False)
     password_rounds: int = Field(default=600_000, ge=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.secret_key and len(self.secret_key) < MIN_SECRET:
             raise ValueError(f"LETTERDESK_SECRET_KEY is shorter than {MIN_SECRET} characters; make a longer one")
+        if any(len(key) < MIN_SECRET for key in self.old_keys):
+            raise ValueError(f"LETTERDESK_SECRET_KEY_OLD has a key that is shorter than {MIN_SECRET} characters")
         if self.is_postgresql and not self.secret_key:
             raise ValueError(
                 "LETTERDESK_SECRET_KEY is not set; with PostgreSQL every machine needs the same one, "
@@ -142,6 +176,8 @@ def load_settings(*, keep_key: bool = True) -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("The file .env is not written in UTF-8; save it again as UTF-8.") from None
     if settings.secret_key or not (keep_key or (settings.data_dir / KEY_FILE).exists()):
         return settings
     return settings.model_copy(update={"secret_key": _kept_key(settings.data_dir)})
@@ -159,9 +195,15 @@ def _kept_key(folder: Path) -> str:
     path = folder / KEY_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return path.read_text().strip() if path.exists() else _make_key(path)
+        kept = path.read_bytes().strip() if path.exists() else _make_key(path).encode()
     except OSError as error:
         raise ConfigError(f"LETTERDESK_DATA_DIR is wrong: {path} cannot be used ({error.strerror})") from None
+    if not kept.isascii() or len(kept) < MIN_SECRET:
+        raise ConfigError(
+            f"LETTERDESK_DATA_DIR is wrong: {path} holds no key; put it back from a backup, or remove it to have a "
+            "new one made"
+        )
+    return kept.decode()
 
 
 def _make_key(path: Path) -> str:
