@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from intake import demo, doctor, examine
@@ -118,10 +119,13 @@ def explain_mail(*, paths: tuple[str, ...], as_json: bool, save_to: Path | None)
 @contextmanager
 def _known_facts(settings: Settings) -> Iterator[Session | None]:
     """A session on the configured database, or None where there is none yet."""
-    database = Database(settings.database_url)
-    path = database.url.database
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        yield None
+        return
+    database = Database(url)
     try:
-        if (database.is_sqlite and not Path(path or "").is_file()) or not schema.is_current(database):
+        if not schema.is_current(database):
             yield None
             return
         with database.reading() as session:
