@@ -202,7 +202,7 @@ def test_the_database_decides_a_race_for_a_username(
         ("email", "not an address", "That is not a mail address"),
         ("email", "support@desk.example", "an address of this desk itself"),
         ("username", "a@b.example", "A username has letters"),
-        ("password", "short", "A password has 10 to 200 characters"),
+        ("password", "short", "A password has 8 to 200 characters"),
         ("again", "something else", "The two passwords differ."),
         ("name", "", "Your name"),
     ],

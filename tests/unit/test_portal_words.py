@@ -122,7 +122,7 @@ def test_usernames_that_look_alike_have_one_key(other: str) -> None:
     assert username_key(other) == username_key("anna")
 
 
-@pytest.mark.parametrize("password", ["", "123456789", "x" * 201])
+@pytest.mark.parametrize("password", ["", "1234567", "x" * 201])
 def test_a_password_is_neither_short_nor_endless(password: str) -> None:
     with pytest.raises(PasswordError):
         hash_password(password, 1)
