@@ -1,4 +1,7 @@
-"""Logging: one line of JSON for each record on standard error, with ids and never with what people wrote."""
+"""Logging on standard error: a line for each record, with ids and never with what people wrote.
+
+A person at a terminal gets plain words, everything else JSON.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 QUIET = ("mail.log", "apscheduler", "imapclient", "alembic")  # they tell of each command at INFO
 
 
@@ -28,7 +32,7 @@ class JsonLines(logging.Formatter):
 def start_logging() -> None:
     """Send what all parts say to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(logging.Formatter(PLAIN, "%H:%M:%S") if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
