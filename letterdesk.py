@@ -83,24 +83,20 @@ for part in (mail.mailbox, mail.explain_mail, mail.run_demo, mail.run_doctor, pe
 @click.option("--samples", is_flag=True, help="Send sample mail into the desk when it is empty.")
 def run(*, samples: bool) -> None:
     """Run everything on this machine: mail in, mail out, portal."""
-    with open_desk() as desk, serving(desk, workers=1) as intake:
-        children = Children()
+    with open_desk() as desk, serving(desk, workers=1) as (intake, children):
         children.start("portal")
-        try:
-            _greet(desk, intake)
-            if samples:
-                _send_samples(desk, intake)
-            wait_for_the_end(children.watch)
-        finally:
-            children.stop()
+        _greet(desk, intake)
+        if samples:
+            _send_samples(desk, intake)
+        wait_for_the_end(children.watch)
 
 
 @command.command("intake")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that read mail.")
 def run_intake(*, workers: int) -> None:
     """Run the half that takes mail in, processes it and sends."""
-    with open_desk() as desk, serving(desk, workers=workers):
-        wait_for_the_end()
+    with open_desk() as desk, serving(desk, workers=workers) as (_, children):
+        wait_for_the_end(children.watch)
 
 
 @command.command("worker", hidden=True)
@@ -142,8 +138,11 @@ def _text(raw: bytes) -> str:
 
 
 @contextmanager
-def serving(desk: OpenDesk, *, workers: int) -> Iterator[Intake]:
-    """Intake at work: receivers, pipeline, outbox, and what answers about their health."""
+def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]]:
+    """Intake at work: receivers, pipeline, outbox, and what answers about their health.
+
+    Further workers are among the children; whoever waits watches these.
+    """
     start_logging()
     intake = Intake(desk.settings, desk.database)
     ops = _open_ops(desk)
@@ -152,7 +151,7 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[Intake]:
         intake.start()
         for _ in range(workers - 1):
             children.start("worker")
-        yield intake
+        yield intake, children
     finally:
         children.stop()
         intake.stop()

@@ -111,8 +111,9 @@ class Intake:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop receiving, store what was accepted, and end after the work at hand."""
-        self._scheduler.shutdown(wait=True)
+        """Stop receiving, store what was accepted, and end after the work at hand; also where `start` failed."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
         self._pollers.stop()
         if self._smtp is not None:
             self._smtp.stop()
