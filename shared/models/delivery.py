@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, UtcDateTime
@@ -44,13 +44,7 @@ class Delivery(Queued, Base):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index(
-            "ix_delivery_due",
-            "due_at",
-            "id",
-            postgresql_where=text("state IN ('queued', 'deferred', 'sending')"),
-            sqlite_where=text("state IN ('queued', 'deferred', 'sending')"),
-        ),
+        Index("ix_delivery_due", "state", "due_at", "id"),
         Index("ix_delivery_state", "state", "id"),
         NEVER_REUSED,
     )
@@ -65,7 +59,7 @@ class Delivery(Queued, Base):
     recipient_name: Mapped[str] = mapped_column(String(200), default="")
     message_id: Mapped[str] = mapped_column(String(255), index=True)
     context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database import Base, UtcDateTime
@@ -37,13 +37,7 @@ class InboundMessage(Queued, Base):
     __tablename__ = "inbound_message"
     __table_args__ = (
         UniqueConstraint("mailbox_id", "folder", "uidvalidity", "uid"),
-        Index(
-            "ix_inbound_message_due",
-            "due_at",
-            "id",
-            postgresql_where=text("state = 'received'"),
-            sqlite_where=text("state = 'received'"),
-        ),
+        Index("ix_inbound_message_due", "state", "due_at", "id"),
         Index("ix_inbound_message_state", "state", "id"),
         NEVER_REUSED,
     )
