@@ -68,10 +68,16 @@ def decision(session: Session | None, message: ParsedMessage, address: str, toke
     arrival = Arrival(
         inbound_id=0, mailbox_id=0, mailbox=address, message=message, received_at=message.date or datetime.now(UTC)
     )
-    facts = Facts(own=frozenset({address_key(address)})) if session is None else gather(session, [arrival], tokens)
+    facts = _facts(session, arrival, tokens)
     decided = decide(arrival, facts, tokens)
     clues = [asdict(clue) for clue in decided.clues]
     return {"action": ACTIONS[type(decided)], "reason": decided.reason, "clues": clues}
+
+
+def _facts(session: Session | None, arrival: Arrival, tokens: Tokens) -> Facts:
+    if session is None:
+        return Facts(own=frozenset({address_key(arrival.mailbox)}))
+    return gather(session, [arrival], tokens, lock=False)
 
 
 def _read(name: str, *, own: frozenset[str], save_to: Path | None) -> Reading:

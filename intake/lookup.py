@@ -36,19 +36,20 @@ def own_addresses(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(select(Mailbox.address_key)))
 
 
-def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens) -> Facts:
+def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens, *, lock: bool = True) -> Facts:
     """Read all that the decisions about a batch depend on.
 
-    Locks the ticket counter first: until the transaction ends nobody else files mail, so that what is
-    read here stays true, and two workers cannot open two tickets for one thread.
+    Locks the ticket counter, then the tickets that the batch names: until the transaction ends nobody else files
+    mail or changes them, so that what is read here stays true, and two workers cannot open two tickets for one
+    thread. Without `lock` it only looks and holds nobody up.
     """
-    last_number = tickets.last_number(session)
+    last_number = tickets.last_number(session, lock=lock)
     own = own_addresses(session)
     known = _references(session, batch)
     numbers = {reference.ticket for reference in known.values()}
     for arrival in batch:
         numbers |= claimed_tickets(arrival, own, tokens)
-    threads = _threads(session, numbers)
+    threads = _threads(session, numbers, lock=lock)
     copies = _copies(session, batch, own, tokens)
     return Facts(
         own=own,
@@ -79,10 +80,11 @@ def _references(session: Session, batch: Sequence[Arrival]) -> dict[str, Referen
     return found
 
 
-def _threads(session: Session, numbers: set[int]) -> dict[int, Thread]:
+def _threads(session: Session, numbers: set[int], *, lock: bool) -> dict[int, Thread]:
     found: dict[int, Thread] = {}
     for part in _chunks(sorted(numbers)):
-        rows = session.execute(select(Ticket.id, Ticket.status, Ticket.requester_id).where(Ticket.id.in_(part))).all()
+        named = select(Ticket.id, Ticket.status, Ticket.requester_id).where(Ticket.id.in_(part)).order_by(Ticket.id)
+        rows = session.execute(named.with_for_update(key_share=True) if lock else named).all()
         people = _people(session, [row.id for row in rows])
         for row in rows:
             present, gone = people.get(row.id, {}), people.get(-row.id, {})

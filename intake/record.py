@@ -127,7 +127,9 @@ def _open_books(session: Session, decided: Sequence[Decided], facts: Facts, toke
     numbers |= {d.follows for _, d in decided if isinstance(d, OpenTicket) and d.follows}
     ids = [arrival.inbound_id for arrival, _ in decided]
     rows = session.scalars(select(InboundMessage).where(InboundMessage.id.in_(ids)))
-    found = session.scalars(select(Ticket).where(Ticket.id.in_(numbers)))
+    found = session.scalars(
+        select(Ticket).where(Ticket.id.in_(numbers)).order_by(Ticket.id).with_for_update(key_share=True)
+    )
     members = session.scalars(select(Participant).where(Participant.ticket_id.in_(numbers)))
     return Books(
         session=session,

@@ -72,13 +72,11 @@ def in_view(view: str, person: SignedIn) -> ColumnElement[bool]:
     return Ticket.id.is_not(None)
 
 
-def ticket_of(db: Session, number: int, person: SignedIn) -> Ticket | None:
-    """The ticket with this number, if this person may see it."""
-    return db.scalar(
-        select(Ticket)
-        .where(Ticket.id == number, may_see(person))
-        .options(selectinload(Ticket.requester), selectinload(Ticket.assignee), selectinload(Ticket.mailbox))
-    )
+def ticket_of(db: Session, number: int, person: SignedIn, *, to_change: bool = False) -> Ticket | None:
+    """The ticket with this number, if this person may see it; locked for whoever wants to change it."""
+    seen = select(Ticket).where(Ticket.id == number, may_see(person))
+    seen = seen.options(selectinload(Ticket.requester), selectinload(Ticket.assignee), selectinload(Ticket.mailbox))
+    return db.scalar(seen.with_for_update(key_share=True, of=Ticket) if to_change else seen)
 
 
 def count_by_status(db: Session, where: ColumnElement[bool]) -> Mapping[Status, int]:

@@ -153,9 +153,12 @@ def assignee_form(ticket: Ticket | None, people: Sequence[User], **options: obje
     return form
 
 
-def found(db: Session, number: int) -> Ticket:
-    """The ticket, if it is there and the person who is signed in may see it; otherwise a 404 that says neither."""
-    ticket = queries.ticket_of(db, number, me())
+def found(db: Session, number: int, *, to_change: bool = False) -> Ticket:
+    """The ticket, if it is there and the person who is signed in may see it; otherwise a 404 that says neither.
+
+    `to_change`: nobody else changes it until the transaction ends, neither a person nor a mail.
+    """
+    ticket = queries.ticket_of(db, number, me(), to_change=to_change)
     if ticket is None:
         abort(404)
     return ticket
@@ -188,6 +191,7 @@ def _open_form(mailboxes: Sequence[Mailbox]) -> OpenForm:
 
 
 def _open(db: Session, form: AskForm) -> Ticket:
+    tickets.last_number(db)  # its lock comes before those of people who are made here
     author = actor(db)
     common = {
         "author": author,
