@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from intake.parsing.headerblock import person, plain_name
-from intake.parsing.quote_words import BETWEEN, OPENERS, VERBS, VERBS_UNSPACED
+from intake.parsing.quote_words import BETWEEN, OPENERS, QUOTING, VERBS, VERBS_UNSPACED
 from intake.parsing.textlines import CACHE, bare, clean, is_quoted
 from intake.types import Person
 
@@ -28,6 +28,7 @@ _DAY = re.compile(
     r"(?:19|20|25)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}[./-]?\s?[^\W\d]{3,12}[.,-]{0,2}\s?\d{2,4}|\d{1,2}월|\d{1,2}月"
 )
 _TIME = re.compile(r"\d{1,2}\s?[:.h時点點시]\s?\d{2}|\d{1,2}\s?[ap]\.?m", re.IGNORECASE)
+_QUOTING = tuple(word + " " for word in QUOTING)
 _TIME_END = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _LED_BY_DATE = re.compile(r"\W{0,3}(?:[^\W\d]{1,12}[.,]{0,2}\s{1,2}){0,2}\d")
 _OPENER = re.compile(r"(?:" + "|".join(re.escape(o) for o in sorted(OPENERS, key=len, reverse=True)) + r")(?=[\s\d:,])")
@@ -83,6 +84,7 @@ def _may_begin(first: str) -> bool:
         or _LED_BY_DATE.match(first)
         or "@" in first
         or first.startswith("--")
+        or lowered.startswith(_QUOTING)
         or _VERB.search(lowered)
     )
 
@@ -126,8 +128,15 @@ def weigh(text: str) -> Weight:
     if _led_by_opener(lowered) or _LED_BY_DATE.match(text):
         return _weigh_dated(text, verb=verb, dated=dated, timed=timed, addressed=addressed)
     if not verb:
-        return Weight.STRONG if dated and timed and "<" in text and _ENDS_IN_ADDRESS.search(text) else Weight.NONE
+        return _weigh_unspoken(text, lowered, whole=dated and timed and addressed and "<" in text)
     return _weigh_named(text, dated=dated or timed, addressed=addressed)
+
+
+def _weigh_unspoken(text: str, lowered: str, *, whole: bool) -> Weight:
+    """Weigh a line without a verb that we know: `whole` with a date, a time and an address in it."""
+    if whole:
+        return Weight.STRONG if _ENDS_IN_ADDRESS.search(text) else Weight.WEAK
+    return Weight.WEAK if lowered.startswith(_QUOTING) and len(text) <= 150 else Weight.NONE
 
 
 def _weigh_dated(text: str, *, verb: bool, dated: bool, timed: bool, addressed: bool) -> Weight:
@@ -135,7 +144,7 @@ def _weigh_dated(text: str, *, verb: bool, dated: bool, timed: bool, addressed: 
         return Weight.STRONG
     if not verb and dated and timed and addressed and _ENDS_IN_ADDRESS.search(text):
         return Weight.STRONG
-    return Weight.WEAK if verb else Weight.NONE
+    return Weight.WEAK if verb or (dated and timed and addressed and "<" in text) else Weight.NONE
 
 
 def _weigh_named(text: str, *, dated: bool, addressed: bool) -> Weight:

@@ -16,7 +16,9 @@ _ORIGINAL = frozenset(phrase.casefold() for phrase in ORIGINAL)
 _DASHED = re.compile(r"[-_=*—–]{2,}[\s>]{0,3}([^-_=*—–\s].*?)[\s<]{0,3}[-_=*—–]{2,}[\s:：]{0,2}(.*)", re.DOTALL)
 _PARTS = re.compile(r"\s*(?:/|\||-{2,}|—)\s*")
 _BY = tuple(
-    marker + " " for marker in MARKERS if marker.endswith((" by", " von", " par", " por", " da", " door", " af", " av"))
+    marker + " "
+    for marker in MARKERS
+    if marker.endswith((" by", " from", " von", " par", " por", " da", " door", " af", " av"))
 )
 
 

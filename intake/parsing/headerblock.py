@@ -39,7 +39,9 @@ class HeaderBlock:
         addressed = "@" in values[Field.FROM]
         if len(values) == 2:
             return addressed and (Field.DATE in values or Field.SUBJECT in values)
-        return addressed or (Field.SUBJECT in values and (Field.DATE in values or Field.TO in values))
+        if Field.SUBJECT in values:
+            return addressed or Field.DATE in values or Field.TO in values
+        return addressed or (Field.DATE in values and "@" in values.get(Field.TO, ""))
 
 
 @lru_cache(maxsize=CACHE)

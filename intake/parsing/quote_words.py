@@ -21,7 +21,17 @@ VERBS: tuple[str, ...] = phrases(
     napisala; napisao/la; napisao je; je napisal; piše; írta; írja; a scris; scrie; yazdı; yazmış; şunu yazdı;
     şunları yazdı; tarafından yazıldı; написал; написала; написал(а); пишет; писал; писала; написав; пише; написа;
     напиша; писао је; написао; напісаў; έγραψε; έγραψαν; έγραψε/αν; shkroi; כתב; כתבה; כתב/ה; כתב/כתבה; כתבו; كتب;
-    كتبت; كتابة; نوشت; نوشته است; đã viết; viết; menulis; tulis; ने लिखा; लिखा; লিখেছেন; je pisal
+    كتبت; كتابة; نوشت; نوشته است; đã viết; viết; menulis; tulis; ने लिखा; लिखा; লিখেছেন; je pisal; missatge de;
+    isinulat ni;
+    sumulat si; aliandika; geskryf; skryf; писали; schrieben am; hat geschrieben
+    """
+)
+
+# Above the quoted lines, before the name: "Zitat von Anna:".
+QUOTING: tuple[str, ...] = phrases(
+    """
+    quoting; zitat von; citando; citerar; citat; citat från; citeren; cytowanie; cituji; citujem; citiram; idézet;
+    idézés; citation de; cita de; citato da; citazione di; цитирование; цитирую; цитата; alıntı; παράθεση
     """
 )
 
@@ -40,7 +50,7 @@ OPENERS: frozenset[str] = frozenset(
         v; ve; dana; u; pe; în; în data de; la data de; pe data de; στις; την; vào; vào ngày; lúc; pada; tanggal;
         เมื่อ; ในวันที่; วันที่; 在; 於; 于; בתאריך; ב; ב-; في; بتاريخ; در; kl; kuupäeval; на; в; у; quoting;
         citando; zitat
-        von; citerar; data; eguna; dia; el dia; el día; o dia; à
+        von; citerar; data; eguna; noong; mnamo; dia; el dia; el día; o dia; à
         """
     )
 )
@@ -91,7 +101,7 @@ BETWEEN: frozenset[str] = frozenset(
         כתב; בשעה; كتب; بواسطة; المستخدم; gmt; utc; cet; cest; eet; eest; est; edt; pst; pdt; bst; ist; jst; h;
         nachm; vorm; vorm.; nachm.; μ.μ.; π.μ.; wrote; pisze; napisał; napisał(a); napsal; napísal; napisao; a.m.;
         p.m.; tarihinde; kello; u; użytkownik:; escribió; escreveu; scrisse; scritto; ha; uživatel:; пользователь:;
-        následující; sender; 님이; さん; на; у; v; ve; oseba; oraz
+        následující; sender; 님이; さん; на; у; v; ve; oseba; oraz; nang; saa; het
         """
     )
 )

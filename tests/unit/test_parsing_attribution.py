@@ -191,3 +191,30 @@ def test_an_attribution_behind_own_words_is_found_on_the_same_line() -> None:
     line = "see you then --- On Wed, Apr 4, 2026 at 3:59 PM, anna@client.example wrote:"
     assert attribution.shared_at(line) == line.index("---")
     assert attribution.shared_at("On my side nothing was written: see anna@client.example") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Zitat von Help Desk <support@desk.example>:",
+        "Quoting Help Desk <support@desk.example>:",
+        "Citando Help Desk <support@desk.example>:",
+        "14 జన, 2026, బుధ 11:20 AMకి Help Desk <support@desk.example> ఇలా రాసారు:",
+    ],
+)
+def test_an_introduction_without_a_verb_of_writing_counts_above_quoted_lines_only(line: str) -> None:
+    assert attribution.lines_at([line, "> Hello"], 0) == 1
+    assert attribution.lines_at([line, "Hello"], 0) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Вы писали 14 января 2026 г., 11:20:41:",
+        "Missatge de Help Desk <support@desk.example> del dia dc., 14 de gen. 2026 a les 11:20:",
+        "Noong Miy, Ene 14, 2026 nang 11:20 AM, isinulat ni Help Desk <support@desk.example> ang:",
+        "Mnamo Jum, 14 Jan 2026 saa 11:20 Help Desk <support@desk.example> aliandika:",
+    ],
+)
+def test_a_rare_language_introduces_a_quote(line: str) -> None:
+    assert attribution.lines_at([line, "", "Hello"], 0) == 1

@@ -288,3 +288,10 @@ def test_an_attribution_with_the_earlier_mail_on_its_line_ends_the_reply() -> No
 def test_nothing_is_cut_where_nobody_wrote_above_such_an_attribution() -> None:
     text = "On Wed, Jan 14, 2026 at 11:20, Help Desk<support@desk.example> wrote:   Hello,\n\ntry again.\n"
     assert "try again." in reply.split(text).text
+
+
+def test_header_lines_without_a_subject_count_where_the_recipient_has_an_address() -> None:
+    text = "This is new.\n\nFrom: Zakiah\nSent: Friday, November 1, 2013 3:25 PM\nTo: joe@client.example\n\nHello"
+    assert reply.split(text).text == "This is new."
+    trip = "Please book:\n\nFrom: Berlin\nDate: Friday, November 1\nTo: Hamburg\n\nWindow seat."
+    assert reply.split(trip).text == trip
