@@ -140,9 +140,10 @@ def run_demo() -> None:
     with open_desk() as desk:
         with desk.database.reading() as session:
             reason = demo.why_not(desk.settings, session)
+            moment = demo.moment(session, utc_now())
         if reason:
             raise demo.DemoError(reason)
-        count = demo.send(host_and_port(desk.settings.smtp_listen), desk.settings.address, utc_now())
+        count = demo.send(host_and_port(desk.settings.smtp_listen), desk.settings.address, moment)
         print(f"{count} sample mails were sent to {desk.settings.address}.")
 
 
