@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import zstandard
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from shared.models import Blob, InboundRaw
 
 
 def keep(session: Session, content: bytes) -> str:
-    """Store a file once; returns its SHA-256 (lower-case hex)."""
+    """Store a file once, whoever else stores it at the same moment; returns its SHA-256 (lower-case hex)."""
     digest = hashlib.sha256(content).hexdigest()
-    if session.get(Blob, digest) is None:
-        session.merge(Blob(sha256=digest, content=content))
-        session.flush()
+    if session.scalar(select(Blob.sha256).where(Blob.sha256 == digest)) is None:
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(insert(Blob).values(sha256=digest, content=content).on_conflict_do_nothing())
     return digest
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.addresses import address_key, is_address
@@ -106,12 +107,20 @@ def parse_policy(text: str) -> tuple[Policy, str | None]:
 
 
 def ensure_desk_mailbox(session: Session, address: str, name: str, now: datetime) -> Mailbox:
-    """Make sure that the desk's own address is a mailbox, and return it. Safe to run at every start."""
+    """Make sure that the desk's own address is a mailbox, and return it. Safe for several at once."""
     mailbox = find_mailbox(session, address)
-    if mailbox is None:
-        mailbox = Mailbox(address=address, address_key=address_key(address), name=name, created_at=now)
-        session.add(mailbox)
-        session.flush()
+    if mailbox is not None:
+        return mailbox
+    try:
+        with session.begin_nested():
+            mailbox = Mailbox(address=address, address_key=address_key(address), name=name, created_at=now)
+            session.add(mailbox)
+            session.flush()
+    except IntegrityError:  # another process was faster
+        found = find_mailbox(session, address)
+        if found is None:
+            raise
+        return found
     return mailbox
 
 
