@@ -144,7 +144,8 @@ class _Poll:
             place = Place(mailbox_id=self._account.mailbox_id, folder=folder.name, uidvalidity=folder.uidvalidity)
             with self._desk.database.reading() as session:
                 last = read_cursor(session, place)
-                pending = pending_uids(session, place, self._account.last_ok_at)
+                keeps = self._account.policy is Policy.KEEP
+                pending = [] if keeps else pending_uids(session, place, self._account.last_ok_at)
             self._apply_policy(client, pending)
             for batch in batches(self._standings(folder, last)):
                 if self._desk.is_stopping() or self._lease.is_lost:
