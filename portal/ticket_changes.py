@@ -94,8 +94,9 @@ def status(number: int) -> Answer:
     def change(db: Session, ticket: Ticket, user: User) -> str:
         if ticket.status is wanted:
             return f"The ticket is {wanted.value} already."
-        tickets.set_status(db, ticket, wanted, actor=user, now=now(), tokens=desk().tokens)
-        return f"The ticket is {wanted.value} now. {ticket.requester.label} is told by mail."
+        told = tickets.set_status(db, ticket, wanted, actor=user, now=now(), tokens=desk().tokens)
+        whom = f"{ticket.requester.label} is told by mail." if told else "No mail reaches the requester."
+        return f"The ticket is {wanted.value} now. {whom}"
 
     return _change(number, change)
 

@@ -33,6 +33,11 @@ def is_address(address: str) -> bool:
     return all(_LABEL.fullmatch(label) and not label.endswith("-") for label in labels)
 
 
+def reaches_somebody(address: str) -> bool:
+    """Whether mail to an address can arrive at all: nothing under .invalid does (RFC 6761 section 6.4)."""
+    return not address.lower().endswith(".invalid")
+
+
 def without_plus(address: str) -> tuple[str, str]:
     """Split `support+4821-abc@desk.example` into `support@desk.example` and `4821-abc` (or "")."""
     local, at, domain = address.rpartition("@")

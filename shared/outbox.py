@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from shared.addresses import reaches_somebody
 from shared.models import (
     Article,
     Delivery,
@@ -64,7 +65,7 @@ def queue_acknowledgement(session: Session, ticket: Ticket, *, tokens: Tokens, n
 def queue_status(
     session: Session, ticket: Ticket, old: Status, new: Status, *, actor: User, tokens: Tokens, now: datetime
 ) -> Delivery | None:
-    """Tell the requester that an administrator changed the status. None where mail to them is shut off."""
+    """Tell the requester that an administrator changed the status. None where no mail reaches them."""
     context = {"old": old.value, "new": new.value, "actor": actor.name}
     return _queue_automatic(session, ticket, DeliveryCause.STATUS, context, tokens=tokens, now=now)
 
@@ -106,7 +107,8 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         .order_by(Article.created_at.desc(), Article.id.desc())
         .limit(1)
     )
-    to = [] if requester.disabled_at else [[asked or requester.email, requester.name]]
+    address = asked or requester.email
+    to = [[address, requester.name]] if _may_be_mailed(requester, address) else []
     others = session.scalars(
         select(User)
         .join(Participant, Participant.user_id == User.id)
@@ -118,7 +120,7 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         )
         .order_by(User.id)
     )
-    return to, [[user.email, user.name] for user in others]
+    return to, [[user.email, user.name] for user in others if reaches_somebody(user.email)]
 
 
 def send_again(delivery: Delivery, now: datetime) -> None:
@@ -146,7 +148,7 @@ def _queue_automatic(
     now: datetime,
 ) -> Delivery | None:
     requester = ticket.requester
-    if requester.disabled_at is not None:
+    if not _may_be_mailed(requester, requester.email):
         return None
     message_id = tokens.message_id(ticket.id, _domain(ticket.mailbox))
     delivery = _delivery(ticket.mailbox, cause, requester.email, requester.name, message_id, now)
@@ -155,6 +157,10 @@ def _queue_automatic(
     session.add_all([delivery, MessageRef(key=reference_key(message_id), ticket_id=ticket.id)])
     session.flush()
     return delivery
+
+
+def _may_be_mailed(user: User, address: str) -> bool:
+    return user.disabled_at is None and reaches_somebody(address)
 
 
 def _reached_cap(session: Session, ticket: Ticket, now: datetime) -> Cap | None:

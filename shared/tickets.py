@@ -142,7 +142,7 @@ def reply(
         _admin_only(author)
     to, cc = outbox.recipients_of_reply(session, ticket)
     if not to and not cc:
-        raise TicketError("There is nobody to mail: the requester is disabled. Write a note instead.")
+        raise TicketError("There is nobody to mail: no mail reaches the requester. Write a note instead.")
     article = _write(session, ticket, ArticleKind.REPLY, author=author, text=text, files=files, now=now)
     article.to, article.cc = to, cc
     outbox.queue_reply(session, article, ticket, tokens=tokens, now=now)
@@ -181,14 +181,17 @@ def note(session: Session, ticket: Ticket, *, author: User, text: str, now: date
     return _write(session, ticket, ArticleKind.NOTE, author=author, text=text, files=(), now=now)
 
 
-def set_status(session: Session, ticket: Ticket, status: Status, *, actor: User, now: datetime, tokens: Tokens) -> None:
-    """Set the status by hand and tell the requester. For administrators only; raises NotAllowed."""
+def set_status(session: Session, ticket: Ticket, status: Status, *, actor: User, now: datetime, tokens: Tokens) -> bool:
+    """Set the status by hand and tell the requester; returns whether they are told.
+
+    For administrators only; raises NotAllowed.
+    """
     _admin_only(actor)
     old = ticket.status
     if old is status:
-        return
+        return False
     _change_status(session, ticket, status, now, actor=actor)
-    outbox.queue_status(session, ticket, old, status, actor=actor, tokens=tokens, now=now)
+    return outbox.queue_status(session, ticket, old, status, actor=actor, tokens=tokens, now=now) is not None
 
 
 def reopen(session: Session, ticket: Ticket, now: datetime, *, actor: User | None) -> None:
