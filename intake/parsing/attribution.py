@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from intake.parsing.headerblock import person, plain_name
-from intake.parsing.quote_words import BETWEEN, OPENERS, QUOTING, VERBS, VERBS_UNSPACED
+from intake.parsing.quote_words import BETWEEN, COMPARING, OPENERS, QUOTING, VERBS, VERBS_UNSPACED
 from intake.parsing.textlines import CACHE, bare, clean, is_quoted
 from intake.types import Person
 
@@ -29,6 +29,8 @@ _DAY = re.compile(
 )
 _TIME = re.compile(r"\d{1,2}\s?[:.h時点點시]\s?\d{2}|\d{1,2}\s?[ap]\.?m", re.IGNORECASE)
 _QUOTING = tuple(word + " " for word in QUOTING)
+_COMPARING = tuple(word + " " for word in COMPARING)
+_NOTES = re.compile(r"---\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4} \d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?---")
 _TIME_END = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _LED_BY_DATE = re.compile(r"\W{0,3}(?:[^\W\d]{1,12}[.,]{0,2}\s{1,2}){0,2}\d")
 _OPENER = re.compile(r"(?:" + "|".join(re.escape(o) for o in sorted(OPENERS, key=len, reverse=True)) + r")(?=[\s\d:,])")
@@ -152,7 +154,9 @@ def _weigh_named(text: str, *, dated: bool, addressed: bool) -> Weight:
     bracketed = addressed and ("<" in text or "(" in text or "[" in text)
     if bracketed and len(text) <= 250:
         return Weight.STRONG
-    return Weight.WEAK if dated or addressed or len(text) <= 80 else Weight.NONE
+    if dated or addressed:
+        return Weight.WEAK
+    return Weight.WEAK if len(text) <= 80 and not text.lower().startswith(_COMPARING) else Weight.NONE
 
 
 def _led_by_opener(lowered: str) -> bool:
@@ -180,7 +184,9 @@ def shared_at(line: str) -> int | None:
 
 @lru_cache(maxsize=CACHE)
 def has_mail_behind(line: str) -> bool:
-    """Whether a line is an attribution with the first line of the mail behind it (Yahoo's telephones)."""
+    """Whether a line is an attribution with the first line of the mail behind it (Yahoo's telephones, Notes)."""
+    if "---" in line[:200] and _NOTES.search(bare(line)):
+        return True
     head, gap, _ = bare(line).partition(":  ")
     return bool(gap) and "@" in head and _may_begin(head) and weigh(head + ":") is Weight.STRONG
 

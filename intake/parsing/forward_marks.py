@@ -15,6 +15,7 @@ MAX_MARK = 160
 _ORIGINAL = frozenset(phrase.casefold() for phrase in ORIGINAL)
 _DASHED = re.compile(r"[-_=*—–]{2,}[\s>]{0,3}([^-_=*—–\s].*?)[\s<]{0,3}[-_=*—–]{2,}[\s:：]{0,2}(.*)", re.DOTALL)
 _PARTS = re.compile(r"\s*(?:/|\||-{2,}|—)\s*")
+_NAMED = re.compile(r" (?:from|by|von|de|da|par|por|van|door|fra|från|af|av|od|від|от|από|dari) ")
 _BY = tuple(
     marker + " "
     for marker in MARKERS
@@ -41,7 +42,7 @@ def forward_at(lines: Sequence[str], at: int) -> str | None:
 @lru_cache(maxsize=CACHE)
 def _is_marker(words: str) -> bool:
     words = _folded(words)
-    if words in MARKERS or words.startswith(_BY):
+    if words in MARKERS or words.startswith(_BY) or _NAMED.split(words, maxsplit=1)[0] in MARKERS:
         return True
     return any(part in MARKERS for part in _PARTS.split(words[:MAX_MARK]))
 

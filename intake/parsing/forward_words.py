@@ -14,7 +14,7 @@ MARKERS: frozenset[str] = frozenset(
     for text in (
         # English
         """
-        forwarded message from; forwarded mail from;
+        pārsūtīta ziņa; pārsūtīts ziņojums; pārsūtītā ziņa;
         forwarded message; begin forwarded message; forwarded mail; forwarded email; forwarded e-mail; start of
         forwarded message; begin forwarded email; this is a forwarded message; forwarded by; fwd.msg; forwarded
         content; forward message; forwarded

@@ -47,6 +47,16 @@ BY_ENDING: tuple[tuple[str, Mark], ...] = (
     ("yahoo-signature", Mark.SIGNATURE),
     ("Signature", Mark.SIGNATURE),  # Outlook on the web
     ("signature_content", Mark.SIGNATURE),
+    ("composer_signature", Mark.SIGNATURE),  # Samsung
+    ("messageSignatureSection", Mark.SIGNATURE),  # Spark
+    ("bloop_sign", Mark.SIGNATURE),  # Airmail
+    ("front-signature", Mark.SIGNATURE),
+    ("sh-signature", Mark.SIGNATURE),  # Superhuman
+    ("edo-signature", Mark.SIGNATURE),  # Edison
+    ("acompli_signature", Mark.SIGNATURE),
+    ("ymail_android_signature", Mark.SIGNATURE),
+    ("ymail_ios_signature", Mark.SIGNATURE),
+    ("_rc_sig", Mark.SIGNATURE),  # Roundcube
 )
 _NAMES = dict(BY_ENDING)
 _PREFIX = re.compile(r"^(?:x_|m_-?\d{1,25}|ydp[0-9a-f]{1,12}|yiv\d{1,15}|[0-9a-f]{6,12})+")

@@ -27,6 +27,15 @@ VERBS: tuple[str, ...] = phrases(
     """
 )
 
+# The sender's own words and no introduction: "As you said:".
+COMPARING: tuple[str, ...] = phrases(
+    """
+    as; like; what; when; because; since you; wie; da sie; weil; was; als; comme; ce que; como; lo que; o que; come;
+    quello che; zoals; wat; som; det; hvad; hva; vad; kuten; jak; co; jako; kako; što; ahogy; amint; cum; ce; как;
+    что; як; що; както; όπως; כפי; כמו; كما
+    """
+)
+
 # Above the quoted lines, before the name: "Zitat von Anna:".
 QUOTING: tuple[str, ...] = phrases(
     """
@@ -59,7 +68,7 @@ OPENERS: frozenset[str] = frozenset(
 ORIGINAL: frozenset[str] = frozenset(
     phrases(
         """
-        original message; original email; original e-mail; original mail; reply message; original appointment;
+        original message; original; original email; original e-mail; original mail; reply message; original appointment;
         message d'origine; message original; ursprüngliche nachricht; originalnachricht; ursprüngliche mail;
         originaltermin; original-nachricht; ursprüngliche e-mail; antwortnachricht; original nachricht; message
         d’origine; message initial; courriel original; mail original; rendez-vous d'origine; message transmis;

@@ -24,6 +24,7 @@ _DASHED_NAME = re.compile(
     r"(?:[-–—]{1,3}|[-–—]{1,2} |/|// )(?=[^\W\d_])([^\s\d,:;!?]{2,20}(?: [^\s\d,:;!?]{1,20}){0,2})"
 )
 _SENT_FROM = re.compile(r"sent (?:from|via) (?:my|a|an|the) [^\s,]{1,20}(?: [^\s,]{1,20}){0,4}")
+_LINK = re.compile(r"<https?:[^\s>]{0,300}>")
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "？", "！", "…")
 _TRIM = " \t,.!;:*_~-–—)…。，！"
 
@@ -94,7 +95,7 @@ def _below_text(lines: Sequence[str], start: int, end: int) -> int:
 
 def is_mobile(line: str) -> bool:
     """Whether a line is one that a telephone or a mail program adds below every mail."""
-    lowered = clean(line).lower().strip(" .!*_-–—<>[]()|")
+    lowered = " ".join(_LINK.sub(" ", clean(line)).split()).lower().strip(" .!*_-–—<>[]()|")
     if not lowered or len(lowered) > MOBILE_LENGTH:
         return False
     if lowered in MOBILE_LINES:

@@ -22,8 +22,8 @@ _RULE = re.compile(r"[-_=*~#\u2010-\u2015\u2500\u2501 ]{3,}")
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The entries of a word table: separated by semicolons, over several lines."""
-    return tuple(" ".join(text.split()).split("; "))
+    """The entries of a word table: separated by semicolons, over several lines; without invisible characters."""
+    return tuple(" ".join(text.translate(_TRANSLATION).split()).split("; "))
 
 
 @lru_cache(maxsize=CACHE)

@@ -236,3 +236,15 @@ def test_vs_above_finnish_header_lines_says_answered_and_above_norwegian_ones_fo
     finnish, norwegian = (f"Kiitos!\n\n{lines.format(*values)}\n\nHei" for lines in names)
     assert forward.find("VS: Lasku", finnish) is None
     assert forward.find("VS: Lasku", norwegian) is not None
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "----- Forwarded message from Anna Smith <anna@client.example> -----",
+        "----- Weitergeleitete Nachricht von Anna Smith <anna@client.example> ---------",
+        "---------- پیام هدایت‌شده ---------",
+    ],
+)
+def test_a_mark_may_name_the_sender_and_may_hold_invisible_characters(mark: str) -> None:
+    assert forward_marks.forward_at([mark, "From: Anna Smith <anna@client.example>"], 0) == ""

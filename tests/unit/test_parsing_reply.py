@@ -295,3 +295,20 @@ def test_header_lines_without_a_subject_count_where_the_recipient_has_an_address
     assert reply.split(text).text == "This is new."
     trip = "Please book:\n\nFrom: Berlin\nDate: Friday, November 1\nTo: Hamburg\n\nWindow seat."
     assert reply.split(trip).text == trip
+
+
+@pytest.mark.parametrize("words", ["As you said:", "Wie Sie schrieben:", "Comme vous avez écrit :", "Come ha scritto:"])
+def test_words_about_what_was_said_are_the_senders_own(words: str) -> None:
+    text = f"{words}\n\n> The moon is round.\n\nI disagree."
+    assert reply.split(text).text == text
+
+
+def test_the_line_of_notes_about_the_earlier_mail_ends_the_reply() -> None:
+    text = "Approved.\n\nAnna Smith ---01/12/2026 09:58:41 AM---Order?\n\nFrom: Anna Smith/ACME\nTo: Bob\n\nOrder?"
+    assert reply.split(text).text == "Approved."
+
+
+@pytest.mark.parametrize("name", ["composer_signature", "front-signature", "bloop_sign_1768"])
+def test_signatures_that_clients_mark_are_folded(name: str) -> None:
+    rendered = render(f'<div>Fine.</div><div class="{name}">Bob</div>')
+    assert reply.split(rendered.text, structure=rendered.folds).text == "Fine."
