@@ -153,14 +153,15 @@ class Pipeline:
             logger.info("inbound=%d decision=%s kind=%s", arrival.inbound_id, action, arrival.message.kind)
 
     def _load(self, ids: Sequence[int]) -> list[Stored]:
-        """Load mails. One that has killed its process too often is put aside instead."""
+        """Load mails. One that has ended its process, or the connection to the database, too often is put aside."""
         with self._database.reading() as session:
             mails = load(session, ids)
         for mail in mails:
             if mail.attempts > MAX_ATTEMPTS + 1:
                 with self._database.transaction() as session:
-                    row = session.get_one(InboundMessage, mail.inbound_id)
-                    _quarantine(row, "Each try to process it ended with the death of the process.", self._clock())
+                    row = session.get_one(InboundMessage, mail.inbound_id, with_for_update=True)
+                    if row.lease_by == self._owner:
+                        _quarantine(row, "No try to process it came to its end.", self._clock())
         return [mail for mail in mails if mail.attempts <= MAX_ATTEMPTS + 1]
 
     def _read(self, mails: Sequence[Stored]) -> Iterator[Arrival]:
@@ -180,7 +181,7 @@ class Pipeline:
 
     def _note_failure(self, number: int, error: Exception) -> None:
         with self._database.transaction() as session:
-            row = session.get_one(InboundMessage, number)
+            row = session.get_one(InboundMessage, number, with_for_update=True)
             if row.lease_by != self._owner:
                 return
             said = record.clean(f"{type(error).__name__}: {error}", 2000)
