@@ -210,7 +210,7 @@ def _append(books: Books, arrival: Arrival, decision: AppendArticle) -> None:
 def _bounce(books: Books, arrival: Arrival, decision: RecordBounce) -> None:
     report = arrival.message.bounce
     copy = books.session.get(Delivery, decision.delivery_id) if decision.delivery_id is not None else None
-    if report is None or copy is None:
+    if report is None or copy is None or not _has_left(copy):
         return
     words = clean(report.diagnostic or report.status or "The other server gave no reason.", 2000)
     if report.action is BounceAction.FAILED:
@@ -222,6 +222,13 @@ def _bounce(books: Books, arrival: Arrival, decision: RecordBounce) -> None:
         detail: dict[str, Any] = {"recipient": copy.recipient, "status": report.status, "diagnostic": words}
         tickets.add_event(books.session, ticket, EventKind.BOUNCED, books.now, action=report.action.value, **detail)
         ticket.last_activity_at = max(ticket.last_activity_at, books.now)
+
+
+def _has_left(copy: Delivery) -> bool:
+    """Whether mail of ours can have come back. A report about a copy that still waits is forged, and stops nothing."""
+    if copy.state is DeliveryState.SENDING:
+        return copy.handed_over_at is not None
+    return copy.state not in {DeliveryState.QUEUED, DeliveryState.DEFERRED}
 
 
 def _also_at(books: Books, arrival: Arrival, decision: Discard) -> None:

@@ -25,6 +25,7 @@ MONTHS = {
     for name in names.split()
 }  # fmt: skip
 LONGEST = 200
+FIRST_YEAR, LAST_YEAR = 2, 9998  # those beside them leave the calendar in another time zone
 
 
 def read(value: str) -> datetime | None:
@@ -71,6 +72,8 @@ def _offset(zone: str | None) -> int:
 
 
 def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int, offset: int) -> datetime | None:
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return None
     zone = UTC if offset == 0 or abs(offset) >= 24 * 3600 else timezone(timedelta(seconds=offset))
     try:
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone)

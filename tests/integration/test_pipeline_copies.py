@@ -159,6 +159,19 @@ def test_a_delay_is_noted_and_fails_nothing(desk: Mailroom) -> None:
     assert [event.detail["action"] for event in desk.events(1, EventKind.BOUNCED)] == ["delayed"]
 
 
+@pytest.mark.parametrize("state", [DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING])
+def test_a_forged_bounce_of_a_copy_that_still_waits_does_not_keep_it_from_going_out(
+    desk: Mailroom, state: DeliveryState
+) -> None:
+    to_bob = answered(desk)[-1]
+    with desk.database.transaction() as session:
+        session.get_one(Delivery, to_bob.id).state = state
+    desk.take(report(to_bob.message_id, BOB), envelope_from="")
+
+    assert desk.every(Delivery)[-1].state is state
+    assert (bounced(desk), desk.events(1, EventKind.BOUNCED)) == ([], [])
+
+
 def test_a_bounce_of_nothing_that_we_sent_is_kept_and_opens_nothing(desk: Mailroom) -> None:
     row = desk.take(report("unknown@elsewhere.example", BOB), envelope_from="")
 

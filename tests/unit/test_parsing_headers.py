@@ -181,6 +181,14 @@ def test_dates_of_every_kind_are_read_or_none(value: str, hours: int | None) -> 
     assert found is None or found.tzinfo is not None
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["Fri, 31 Dec 9999 23:59:59 -1400", "9999-12-31T00:00:00Z", "0001-01-01T00:00:00+14:00", "01.01.0001 00:00 +1400"],
+)
+def test_a_date_at_the_end_of_the_calendar_is_none_since_no_database_keeps_it(value: str) -> None:
+    assert dates.read(value) is None
+
+
 def test_a_date_keeps_its_zone() -> None:
     found = dates.read("Mon, 05 Jan 2026 10:00:00 +0200")
     assert found is not None
