@@ -50,9 +50,7 @@ def database(database_url: str) -> Iterator[Database]:
 def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a desk of its own: nothing of the machine's environment is in it."""
     monkeypatch.chdir(tmp_path)
-    return Settings(
-        database_url=database_url, data_dir=tmp_path / "var", secret_key=SECRET, password_rounds=1
-    )
+    return Settings(database_url=database_url, data_dir=tmp_path / "var", secret_key=SECRET, password_rounds=1)
 
 
 @pytest.fixture
