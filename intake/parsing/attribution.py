@@ -182,11 +182,13 @@ def shared_at(line: str) -> int | None:
     return found
 
 
-@lru_cache(maxsize=CACHE)
 def has_mail_behind(line: str) -> bool:
     """Whether a line is an attribution with the first line of the mail behind it (Yahoo's telephones, Notes)."""
-    if "---" in line[:200] and _NOTES.search(bare(line)):
+    start = line[:MAX_LENGTH]
+    if "---" in start and _NOTES.search(bare(line)):
         return True
+    if ":  " not in start:
+        return False
     head, gap, _ = bare(line).partition(":  ")
     return bool(gap) and "@" in head and _may_begin(head) and weigh(head + ":") is Weight.STRONG
 
