@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from email.message import EmailMessage
 from email.policy import SMTP
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +53,9 @@ def check(parsed: ParsedMessage) -> None:
     assert len({attachment.part for attachment in parsed.attachments}) == len(parsed.attachments)
     lines = parsed.text.count("\n") + 1
     assert all(0 <= fold.start < fold.end <= lines for fold in parsed.folds)
-    assert describe("mail.eml", parsed)
+    assert all(a.end <= b.start for a, b in pairwise(parsed.folds))
+    written = json.dumps(describe("mail.eml", parsed), ensure_ascii=False).encode()
+    assert b"\\u0000" not in written.replace(b"\\\\", b"")
 
 
 @st.composite

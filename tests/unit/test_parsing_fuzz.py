@@ -59,6 +59,11 @@ def test_no_charset_brings_half_characters_into_a_reading(content: bytes) -> Non
     assert not [defect for defect in read(content).defects if "could not be read (" in defect]
 
 
+def test_an_address_with_a_control_character_in_its_quotes_is_not_clean() -> None:
+    parsed = read(b'From: a@client.example\nTo: "quoted lo\0cal"@client.example, b@client.example\n\nHello')
+    assert [person.address for person in parsed.to] == ["b@client.example"]
+
+
 def test_a_delivery_report_is_read_without_its_nuls() -> None:
     report = (
         b"From: MAILER-DAEMON@mx.example\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
