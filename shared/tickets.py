@@ -5,9 +5,10 @@ What may not be done raises NotAllowed, what makes no sense TicketError; both te
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -35,6 +36,7 @@ from shared.tokens import Tokens
 
 SUBJECT_LIMIT = 500
 NO_SUBJECT = "(no subject)"
+SENT_TWICE = timedelta(minutes=1)
 
 
 class TicketError(Exception):
@@ -140,6 +142,9 @@ def reply(
     _staff_only(author, "Only agents can answer for the desk.")
     if then is not None:
         _admin_only(author)
+    twice = _said_already(session, ticket, ArticleKind.REPLY, author, text, files, now)
+    if twice is not None:
+        return twice
     to, cc = outbox.recipients_of_reply(session, ticket)
     if not to and not cc:
         raise TicketError("There is nobody to mail: no mail reaches the requester. Write a note instead.")
@@ -170,6 +175,9 @@ def answer(
         raise NotAllowed("Only people on the ticket can write on it.")
     if ticket.status is Status.CLOSED:
         return _follow(session, ticket, author=author, text=text, now=now, tokens=tokens, files=files)
+    twice = _said_already(session, ticket, ArticleKind.MESSAGE, author, text, files, now)
+    if twice is not None:
+        return twice
     article = _write(session, ticket, ArticleKind.MESSAGE, author=author, text=text, files=files, now=now)
     reopen(session, ticket, now, actor=author)
     return article
@@ -178,7 +186,8 @@ def answer(
 def note(session: Session, ticket: Ticket, *, author: User, text: str, now: datetime) -> Article:
     """Write something between ourselves. It is never mailed and changes nothing else."""
     _staff_only(author, "Only agents can write notes.")
-    return _write(session, ticket, ArticleKind.NOTE, author=author, text=text, files=(), now=now)
+    twice = _said_already(session, ticket, ArticleKind.NOTE, author, text, (), now)
+    return twice or _write(session, ticket, ArticleKind.NOTE, author=author, text=text, files=(), now=now)
 
 
 def set_status(session: Session, ticket: Ticket, status: Status, *, actor: User, now: datetime, tokens: Tokens) -> bool:
@@ -319,7 +328,7 @@ def _write(
     files: Sequence[Upload],
     now: datetime,
 ) -> Article:
-    words = text.replace("\r\n", "\n").replace("\0", "").strip()
+    words = _plain(text)
     if not words and not files:
         raise TicketError("There is nothing to send yet: write a few words.")
     article = Article(
@@ -338,6 +347,32 @@ def _write(
     ticket.last_activity_at = max(ticket.last_activity_at, now)
     session.flush()
     return article
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\0", "").strip()
+
+
+def _said_already(
+    session: Session,
+    ticket: Ticket,
+    kind: ArticleKind,
+    author: User,
+    text: str,
+    files: Sequence[Upload],
+    now: datetime,
+) -> Article | None:
+    """The newest article of the ticket, where it is this very one: a form that was sent twice counts once.
+
+    The caller has locked the ticket, so that the second of two requests sees what the first one wrote.
+    """
+    newest = session.scalar(select(Article).where(Article.ticket_id == ticket.id).order_by(Article.id.desc()).limit(1))
+    if newest is None or newest.created_at <= now - SENT_TWICE:
+        return None
+    if (newest.author_id, newest.kind, newest.inbound_id, newest.text) != (author.id, kind, None, _plain(text)):
+        return None
+    digests = sorted(hashlib.sha256(file.content).hexdigest() for file in files)
+    return newest if sorted(each.sha256 for each in newest.attachments) == digests else None
 
 
 def _attachment(session: Session, file: Upload) -> Attachment:

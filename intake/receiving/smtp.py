@@ -117,7 +117,9 @@ class SmtpServer:
     def _conversation(self) -> asyncio.BaseProtocol:
         if len(self.sessions) >= self.limits.max_connections or self.stopping:
             return Refused()
-        return self.session(self, hostname=self._hostname, loop=asyncio.get_running_loop())
+        session = self.session(self, hostname=self._hostname, loop=asyncio.get_running_loop())
+        self.sessions.add(session)  # now, so that a burst is counted while it comes in
+        return session
 
     async def _finish(self) -> None:
         """Send the idle away, wait for mails that are still coming in, then only for those being stored."""

@@ -63,7 +63,6 @@ class SmtpSession(SMTP):
         self._errors = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._server.sessions.add(self)
         super().connection_made(transport)
         if self._handler_coroutine is not None:
             self._handler_coroutine.add_done_callback(_note)

@@ -134,3 +134,27 @@ def test_resolved_tickets_close_after_a_quiet_time_and_nobody_is_mailed(desk: Ma
     assert closed == [0, 1]
     assert desk.ticket(1).status is Status.CLOSED
     assert len(desk.every(Delivery)) == sent
+
+
+def test_a_reply_that_is_sent_twice_at_once_is_mailed_once(desk: Mailroom) -> None:
+    before = len(desk.every(Delivery))
+    do(desk, reply(desk))
+    do(desk, reply(desk))
+    once = len(desk.every(Delivery))
+    assert once > before
+    desk.clock.advance(minutes=2)
+    do(desk, reply(desk))
+    assert len(desk.every(Delivery)) > once
+
+
+def test_the_same_words_with_a_file_that_was_forgotten_are_another_reply(desk: Mailroom) -> None:
+    do(desk, reply(desk))
+    once = len(desk.every(Delivery))
+    file = tickets.Upload(filename="plan.txt", content_type="text/plain", content=b"The plan")
+    do(
+        desk,
+        lambda session, ticket, who: tickets.reply(
+            session, ticket, author=who, text="We come.", files=[file], now=desk.clock(), tokens=desk.tokens
+        ),
+    )
+    assert len(desk.every(Delivery)) > once
