@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -145,7 +147,7 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]
     """
     start_logging()
     intake = Intake(desk.settings, desk.database)
-    ops = _open_ops(desk)
+    ops = _open_ops(desk, intake.fault)
     children = Children()
     try:
         intake.start()
@@ -159,12 +161,12 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]
             ops.stop()
 
 
-def _open_ops(desk: OpenDesk) -> OpsServer | None:
+def _open_ops(desk: OpenDesk, health: Callable[[], str | None] = lambda: None) -> OpsServer | None:
     """Answer about health. That the usual port is taken stops nothing; a port that was asked for does."""
     if not desk.settings.ops_listen:
         return None
     try:
-        return OpsServer(host_and_port(desk.settings.ops_listen), desk.database)
+        return OpsServer(host_and_port(desk.settings.ops_listen), desk.database, health)
     except ConfigError as error:
         if "ops_listen" in desk.settings.model_fields_set:
             raise
@@ -195,10 +197,15 @@ def _greet(desk: OpenDesk, intake: Intake) -> None:
     if admins:
         print(f"Sign in as an administrator:        {settings.portal_base_url}/login")
     else:
-        print("The first administrator:            letterdesk user add you@example.org --role admin")
+        print(f"The first administrator:            {_own_name()} user add you@example.org --role admin")
         if settings.admin_code:
             print(f"                                    or with the code at {settings.portal_base_url}/register")
     sys.stdout.flush()
+
+
+def _own_name() -> str:
+    """How this command was called, so that what is printed can be typed."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "letterdesk" and not shutil.which("letterdesk") else "letterdesk"
 
 
 def _send_samples(desk: OpenDesk, intake: Intake) -> None:

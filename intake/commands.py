@@ -55,6 +55,9 @@ def add_mailbox(
     plus: str | None,
 ) -> None:
     """Add an address of the desk, or connect one to its IMAP server."""
+    mailboxes.parse_policy(policy)
+    if imap_url:
+        mailboxes.parse_imap_url(imap_url)
     new = mailboxes.NewMailbox(
         address=address,
         name=name,
@@ -70,7 +73,8 @@ def add_mailbox(
         with desk.database.transaction() as session:
             mailboxes.ensure_desk_mailbox(session, desk.settings.address, desk.settings.desk_name, utc_now())
             mailboxes.add_mailbox(session, desk.tokens, new, utc_now())
-        print(f"{address} is a mailbox of the desk. Try it: letterdesk mailbox test {address}" if imap_url else address)
+        told = f"Try it: letterdesk mailbox test {address}" if imap_url else "Its mail comes over SMTP."
+        print(f"{address} is a mailbox of the desk. {told}")
 
 
 @mailbox.command("list")
@@ -89,8 +93,10 @@ def test_mailbox(*, address: str) -> None:
     with open_desk() as desk:
         with desk.database.reading() as session:
             row = mailboxes.find_mailbox(session, address)
-            if row is None or row.imap_url is None:
-                raise mailboxes.MailboxError(f"There is no IMAP mailbox {address}; see: letterdesk mailbox list")
+            if row is None:
+                raise mailboxes.MailboxError(f"There is no mailbox {address}; see: letterdesk mailbox list")
+            if row.imap_url is None:
+                raise mailboxes.MailboxError(f"The mail for {row.address} comes over SMTP; there is no server to test.")
             account = read_account(session, row.id, desk.tokens)
         for sentence in probe(account):
             print(sentence)

@@ -31,6 +31,7 @@ from shared.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 BATCH = 50
+TRIED_TURN = 10  # every tenth claim begins with mail that was tried before
 BATCH_BYTES = 32 * 1024 * 1024
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=1)
@@ -75,6 +76,7 @@ class Pipeline:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._reader = reader or read
         self._owner = uuid.uuid4().hex
+        self._claims = 0
 
     def run_once(self) -> int:
         """Process what is due, at most a batch; returns how many mails were claimed.
@@ -87,11 +89,15 @@ class Pipeline:
         return len(ids)
 
     def _claim(self) -> list[int]:
-        """Claim new mail in a batch; mail that was tried before comes alone."""
+        """Claim new mail in a batch; mail that was tried before comes alone, and has its turn under load as well."""
+        self._claims += 1
+        tried_first = self._claims % TRIED_TURN == 0
         with self._database.transaction() as session:
-            return self._claim_where(session, fresh=True, limit=BATCH) or self._claim_where(
-                session, fresh=False, limit=1
-            )
+            for tried in (tried_first, not tried_first):
+                ids = self._claim_where(session, fresh=not tried, limit=1 if tried else BATCH)
+                if ids:
+                    return ids
+        return []
 
     def _claim_where(self, session: Session, *, fresh: bool, limit: int) -> list[int]:
         tried = InboundMessage.attempts == 0 if fresh else InboundMessage.attempts > 0

@@ -39,6 +39,11 @@ class Worker:
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works, or waits for work."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -122,6 +127,18 @@ class Intake:
         self._delivering.stop()
         self._outbox.stop()
         self._delivering.close()
+
+    def fault(self) -> str | None:
+        """Say which part of it has ended that should not have; None where all work."""
+        works = {
+            "spool": self._spool.is_alive,
+            "pipeline": self._pipeline.is_alive,
+            "outbox": self._outbox.is_alive,
+            "scheduler": self._scheduler.running,
+            "SMTP server": self._smtp is None or self._smtp.is_alive,
+        }
+        ended = [name for name, alive in works.items() if not alive]
+        return f"not running: {', '.join(ended)}" if ended else None
 
     @property
     def smtp_port(self) -> int | None:

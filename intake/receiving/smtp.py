@@ -79,6 +79,11 @@ class SmtpServer:
         """The port that it listens on, once started."""
         return self._bound.result(0)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes mail."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Listen. Raises ReceiveError where the address cannot be had."""
         self._thread.start()

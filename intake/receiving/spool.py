@@ -73,6 +73,11 @@ class Spool:
         self._open = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its writer works."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
         self._open = True
