@@ -57,8 +57,7 @@ def test_a_desk_that_is_killed_while_it_polls_has_every_mail_once_in_the_end(
         connect(desk, mailbox, policy)
         desk.until(lambda: stored(desk) > 0, "No mail was fetched")
         desk.kill()
-        at_death = stored(desk)
-        assert 0 < at_death < MAILS, f"the desk had {at_death} mails when it was killed, which is not the middle"
+        assert stored(desk) > 0  # on a fast machine perhaps all: the points between are killed at in test_imap_crash
         desk.start()
         counts = desk.settled(MAILS)
         assert counts["inbound"]["processed"] == sum(counts["inbound"].values()) == MAILS
