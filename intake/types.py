@@ -37,7 +37,7 @@ class RawMessage:
     """The bytes of a mail as they came, and its envelope. Nothing in it has been read yet.
 
     `quiet` mail is taken in without causing any mail: it is older than the mailbox's connection, or
-    was imported.
+    was imported. `notes` are sentences about what was done to it on the way, such as leaving large parts out.
     """
 
     content: bytes = field(repr=False)
@@ -48,6 +48,7 @@ class RawMessage:
     envelope_to: tuple[str, ...] = ()
     position: FolderPosition | None = None
     quiet: bool = False
+    notes: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------ reading

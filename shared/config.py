@@ -3,103 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
-from shared.addresses import is_address
+from shared import setting_values as values
+from shared.setting_values import host_and_port
+
+__all__ = ["ConfigError", "Settings", "host_and_port", "load_settings"]
 
 DEFAULT_ADDRESS = "support@desk.example"
 MIN_SECRET = 16
 KEY_FILE = "secret.key"
-MAX_PORT = 65535
 MAX_HOURS = 10_000.0
 MAX_DAYS = 3650.0
-
-_PORT = re.compile(r"[0-9]{1,5}")
+MAX_MINUTES = 100_000.0
 
 
 class ConfigError(Exception):
     """A setting is wrong. The message is one sentence that names it and says what to do."""
 
 
-def host_and_port(value: str) -> tuple[str, int]:
-    """Split `127.0.0.1:8025` or `[::1]:8025`; raises ValueError where it is neither."""
-    host, colon, port = value.rpartition(":")
-    if not colon or not host or not _PORT.fullmatch(port) or int(port) > MAX_PORT:
-        raise ValueError(f"“{value}” is not HOST:PORT, for example 127.0.0.1:8025")
-    return host.strip("[]"), int(port)
-
-
-def _listen(value: str) -> str:
-    if value:
-        host_and_port(value)
-    return value
-
-
-def _address(value: str) -> str:
-    if not is_address(value):
-        raise ValueError(f"“{value}” is not a mail address, for example support@example.org")
-    return value
-
-
-def _outgoing(value: str) -> str:
-    if value:
-        parts = _url(value)
-        if parts.scheme not in {"file", "smtp", "smtps"}:
-            raise ValueError("it starts with file:///, smtp:// or smtps://")
-        if parts.scheme != "file" and not parts.hostname:
-            raise ValueError("it names no host, for example smtp://user:password@mail.example.org:587")
-        if parts.scheme == "file" and (parts.netloc or not parts.path):
-            raise ValueError("it names no folder, for example file:///var/spool/letterdesk")
-        return parts.scheme + value[len(parts.scheme) :]
-    return value
-
-
-def _portal_url(value: str) -> str:
-    if value:
-        parts = _url(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("it is no address of a web site, for example https://desk.example.org")
-        if parts.query or parts.fragment:
-            raise ValueError("it has a ? or a #, behind which no page can be")
-    return value
-
-
-def _url(value: str) -> SplitResult:
-    """Split a URL; raises ValueError without repeating any of it, since it may hold a password."""
-    try:
-        parts = urlsplit(value)
-        wrong = parts.port == 0
-    except ValueError:
-        wrong = True
-    if wrong or not value.isprintable() or value != value.strip():
-        raise ValueError("it is no URL: host or port cannot be read") from None
-    return parts
-
-
-def _database_url(value: str) -> str:
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError):
-        raise ValueError("it is no database URL, for example postgresql://user:password@host/letterdesk") from None
-    backend = url.get_backend_name()
-    if backend not in {"sqlite", "postgresql"}:
-        raise ValueError(f"“{backend}” is not supported; use sqlite or postgresql")
-    if backend == "sqlite" and (url.database or ":memory:").startswith((":memory:", "file:")):
-        raise ValueError("it names no file, for example sqlite:///var/letterdesk.db")
-    return value
-
-
-Listen = Annotated[str, AfterValidator(_listen)]
-Address = Annotated[str, AfterValidator(_address)]
+Listen = Annotated[str, AfterValidator(values.listen)]
+Address = Annotated[str, AfterValidator(values.address)]
 
 
 class Settings(BaseSettings):
@@ -109,7 +39,7 @@ class Settings(BaseSettings):
         env_prefix="LETTERDESK_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///var/letterdesk.db"
+    database_url: Annotated[str, AfterValidator(values.database_url)] = "sqlite:///var/letterdesk.db"
     data_dir: Path = Path("var")
     secret_key: str = ""
     secret_key_old: str = ""
@@ -117,10 +47,26 @@ class Settings(BaseSettings):
     desk_name: str = Field(default="Letterdesk", min_length=1, max_length=100)
     smtp_listen: Listen = "127.0.0.1:8025"
     lmtp_listen: Listen = ""
+    smtps_listen: Listen = ""
+    smtp_tls_cert: str = ""
+    smtp_tls_key: str = ""
+    smtp_proxies: Annotated[str, AfterValidator(values.network_list)] = ""
+    smtp_max_connections: int = Field(default=500, ge=1, le=10_000)
+    smtp_rate: int = Field(default=1000, ge=0)
+    min_free_bytes: int = Field(default=100 * 1024 * 1024, ge=0)
+    trusted_hosts: str = ""
     portal_listen: Listen = "127.0.0.1:8000"
-    portal_url: Annotated[str, AfterValidator(_portal_url)] = ""
+    portal_url: Annotated[str, AfterValidator(values.portal_url)] = ""
     ops_listen: Listen = "127.0.0.1:9000"
-    outgoing: Annotated[str, AfterValidator(_outgoing)] = ""
+    outgoing: Annotated[str, AfterValidator(values.outgoing)] = ""
+    dkim_keys: Annotated[str, AfterValidator(values.dkim_list)] = ""
+    undo_seconds: float = Field(default=5, ge=0, le=600, allow_inf_nan=False)
+    cap_address_hour: int = Field(default=5, ge=0)
+    cap_ticket_day: int = Field(default=10, ge=0)
+    cap_desk_hour: int = Field(default=500, ge=0)
+    queue_alarm_minutes: float = Field(default=15, gt=0, le=MAX_MINUTES, allow_inf_nan=False)
+    mailbox_alarm_minutes: float = Field(default=15, gt=0, le=MAX_MINUTES, allow_inf_nan=False)
+    alert_url: Annotated[str, AfterValidator(values.alert_url)] = ""
     admin_code: str = ""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     max_message_bytes: int = Field(default=25 * 1024 * 1024, ge=64 * 1024)
@@ -141,6 +87,10 @@ class Settings(BaseSettings):
             )
         if self.sends_for_real and self.address == DEFAULT_ADDRESS:
             raise ValueError("LETTERDESK_ADDRESS is not set; mail is sent for real, so name the desk's own address")
+        if bool(self.smtp_tls_cert) != bool(self.smtp_tls_key):
+            raise ValueError("LETTERDESK_SMTP_TLS_CERT and LETTERDESK_SMTP_TLS_KEY belong together; set both or none")
+        if self.smtps_listen and not self.smtp_tls_cert:
+            raise ValueError("LETTERDESK_SMTPS_LISTEN needs LETTERDESK_SMTP_TLS_CERT and LETTERDESK_SMTP_TLS_KEY")
         return self
 
     @property
@@ -163,7 +113,7 @@ class Settings(BaseSettings):
 
     @property
     def old_keys(self) -> tuple[str, ...]:
-        return tuple(key.strip() for key in self.secret_key_old.split(",") if key.strip())
+        return values.words(self.secret_key_old)
 
 
 def load_settings(*, keep_key: bool = True) -> Settings:

@@ -170,7 +170,7 @@ def connect(session: Session, mailbox: Mailbox, tokens: Tokens, new: NewMailbox,
         raise MailboxError(f"Mail cannot be moved to “{folder}”, since that is the folder it is taken from.")
     _forget_another_server(session, mailbox, server)
     mailbox.imap_url, mailbox.imap_secret = new.imap_url.strip(), tokens.encrypt(new.password)
-    mailbox.folder, mailbox.policy, mailbox.move_to = folder, policy, move_to
+    mailbox.folders, mailbox.policy, mailbox.move_to = [folder], policy, move_to
     mailbox.poll_seconds, mailbox.from_now = new.poll_seconds, new.from_now
     mailbox.connected_at = now
     mailbox.last_poll_at, mailbox.last_ok_at, mailbox.last_error, mailbox.failures = None, None, None, 0

@@ -98,6 +98,29 @@ def queue_account_mail(
     return delivery
 
 
+def queue_notice(
+    session: Session,
+    user: User,
+    *,
+    mailbox: Mailbox,
+    headline: str,
+    sentences: Sequence[str],
+    path: str,
+    now: datetime,
+    ticket: Ticket | None = None,
+) -> Delivery | None:
+    """Tell somebody who works here. `path` is where it stands in the portal. None where no mail reaches them."""
+    if not _may_be_mailed(user, user.email):
+        return None
+    message_id = f"n{secrets.token_hex(12)}@{_domain(mailbox)}"
+    delivery = _delivery(mailbox, DeliveryCause.NOTICE, user.email, user.name, message_id, now)
+    delivery.ticket_id = ticket.id if ticket else None
+    delivery.context = {"headline": headline, "sentences": list(sentences), "path": path}
+    session.add(delivery)
+    session.flush()
+    return delivery
+
+
 def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str]], list[list[str]]]:
     """Whom a reply goes to: To (the requester, or their single Reply-To) and Cc, each [address, name]."""
     requester = ticket.requester

@@ -18,7 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from intake.outbound import bodies, headerfields, wording
-from intake.outbound.letter import AccountMail, Acknowledgement, Letter, Reply, StatusNotice
+from intake.outbound.letter import AccountMail, Acknowledgement, Letter, Notice, Reply, StatusNotice
 from intake.types import Person
 from shared.addresses import with_plus
 
@@ -29,11 +29,13 @@ NAMES: Mapping[type, str] = {
     Reply: "reply",
     StatusNotice: "status",
     AccountMail: "account",
+    Notice: "notice",
 }
 AUTO_SUBMITTED: Mapping[type, str] = {  # RFC 3834 section 5
     Acknowledgement: "auto-replied",
     StatusNotice: "auto-generated",
     AccountMail: "auto-generated",
+    Notice: "auto-generated",
 }
 
 _OWN_TAG = re.compile(r"\[#[0-9]{1,18}\]\s?")
@@ -76,6 +78,8 @@ def subject_of(letter: Letter) -> str:
     """The subject: with the ticket's tag once, and one `Re:` on replies, whatever the ticket's subject holds."""
     if isinstance(letter.content, AccountMail):
         return f"{wording.ACCOUNTS[letter.content.template].subject}: {headerfields.clean(letter.sender.name)}"
+    if isinstance(letter.content, Notice):
+        return headerfields.clean(f"{letter.sender.name}: {letter.content.headline}")
     if letter.thread is None:
         raise CannotComposeError("The mail belongs to no ticket.")
     bare = _bare_subject(letter.thread.subject)
@@ -152,6 +156,8 @@ def _facts(letter: Letter) -> dict[str, Any]:
             return facts | {"words": words, "actor": actor, "preview": f"{words.headline} {words.meaning}".strip()}
         case AccountMail():
             return facts | _account_facts(letter, letter.content)
+        case Notice():
+            return facts | _notice_facts(letter, letter.content)
         case Reply():
             return facts | _reply_facts(letter, letter.content)
 
@@ -163,6 +169,15 @@ def _account_facts(letter: Letter, content: AccountMail) -> dict[str, Any]:
         "link": f"{letter.portal_url}{words.path}{content.token}",
         "expires_at": wording.moment(content.expires_at) if content.token and content.expires_at else "",
         "preview": words.headline,
+    }
+
+
+def _notice_facts(letter: Letter, content: Notice) -> dict[str, Any]:
+    return {
+        "headline": headerfields.clean(content.headline),
+        "sentences": [headerfields.clean(sentence) for sentence in content.sentences],
+        "link": f"{letter.portal_url}{content.path}",
+        "preview": headerfields.clean(content.sentences[0]) if content.sentences else "",
     }
 
 

@@ -70,7 +70,16 @@ class AccountMail:
     expires_at: datetime | None = None
 
 
-Content = Acknowledgement | Reply | StatusNotice | AccountMail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What the people who work at the desk must know: a headline, sentences, and where in the portal it stands."""
+
+    headline: str
+    sentences: tuple[str, ...]
+    path: str = "/"
+
+
+Content = Acknowledgement | Reply | StatusNotice | AccountMail | Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from intake.outbound.letter import (
     Content,
     File,
     Letter,
+    Notice,
     Quote,
     Reply,
     StatusNotice,
@@ -196,9 +197,15 @@ def _account(session: Session, delivery: Delivery, desk: Desk) -> Content:
     )
 
 
+def _notice(_session: Session, delivery: Delivery, _desk: Desk) -> Content:
+    said = delivery.context
+    return Notice(headline=said["headline"], sentences=tuple(said["sentences"]), path=said["path"])
+
+
 CONTENTS: Mapping[DeliveryCause, Callable[[Session, Delivery, Desk], Content]] = {
     DeliveryCause.ACKNOWLEDGEMENT: _acknowledgement,
     DeliveryCause.REPLY: _reply,
     DeliveryCause.STATUS: _status,
     DeliveryCause.ACCOUNT: _account,
+    DeliveryCause.NOTICE: _notice,
 }

@@ -58,7 +58,7 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
         mailbox_id=mailbox.id,
         server=server,
         password=password,
-        folder=mailbox.folder,
+        folder=mailbox.folders[0],
         policy=mailbox.policy,
         move_to=mailbox.move_to,
         from_now=mailbox.from_now,

@@ -66,4 +66,5 @@ def _row(raw: RawMessage, now: datetime) -> Row:
         "due_at": now,
         "size": len(raw.content),
         "quiet": raw.quiet,
+        "notes": list(raw.notes),
     }

@@ -1,5 +1,6 @@
 """The tables, one file each. Importing this package makes all of them known to the metadata."""
 
+from shared.models.alert import Alert
 from shared.models.article import Article, ArticleKind
 from shared.models.attachment import Attachment
 from shared.models.blob import Blob
@@ -18,6 +19,7 @@ from shared.models.user import Address, Role, User
 
 __all__ = [
     "Address",
+    "Alert",
     "Article",
     "ArticleKind",
     "Attachment",

@@ -25,12 +25,13 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryCause(StrEnum):
-    """What made us write. All but a reply is automatic mail."""
+    """What made us write. All but a reply is automatic mail; a notice is for the people who work here."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     REPLY = "reply"
     STATUS = "status"
     ACCOUNT = "account"
+    NOTICE = "notice"
 
 
 class Delivery(Queued, Base):

@@ -28,6 +28,10 @@ class EventKind(StrEnum):
     CAPPED = "capped"  # what was suppressed and until when
     ALSO_AT = "also_at"  # mailbox: the same mail came there as well
     FOLLOWED = "followed"  # number: a reply after closing opened that ticket
+    NOT_SENT = "not_sent"  # recipient, diagnostic: the outgoing server refused it for good
+    UNDONE = "undone"  # a reply that was taken back before it left
+    SUSPENDED = "suspended"  # address, diagnostic: no automatic mail goes there any more
+    RESUMED = "resumed"  # address: automatic mail goes there again
 
 
 class Event(Base):

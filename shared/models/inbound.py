@@ -30,8 +30,9 @@ class InboundMessage(Queued, Base):
     `action`, `reason` and `clues` are the decision. `ticket_number` is the ticket that it made, joined or
     names; no foreign key, since tickets can be deleted and the ledger stays. The summary columns
     (`message_id` to `kind`) are filled when it has been read. `quiet`: it causes no mail.
-    `person_order` is what a person decided about held mail: {"action": "join" | "open", "ticket": number
-    or None, "by": user id}; it is carried out when the mail is processed again.
+    `person_order` is what a person decided about it: {"action": "join" | "open" | "refresh", "ticket": number
+    or None, "by": user id}; it is carried out when the mail is processed again. `notes` are sentences about what
+    receiving did to the mail, such as leaving large parts on the server.
     """
 
     __tablename__ = "inbound_message"
@@ -54,6 +55,7 @@ class InboundMessage(Queued, Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     size: Mapped[int]
     quiet: Mapped[bool] = mapped_column(default=False)
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     message_id: Mapped[str | None] = mapped_column(String(255), index=True)
     from_address: Mapped[str | None] = mapped_column(String(320), index=True)

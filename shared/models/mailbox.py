@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database import Base, UtcDateTime
@@ -24,9 +25,14 @@ class Policy(StrEnum):
 class Mailbox(Base):
     """An address of the desk. With an IMAP URL it is polled; over SMTP every mailbox is received.
 
-    `imap_secret` is the password, encrypted. `plus` says that its plus-addresses reach us. Mail older
-    than `connected_at` is taken in quietly, or skipped when `from_now` is set. `last_ok_at` and
-    `last_error` tell how the last poll ended; a lease makes sure that only one process polls.
+    `plus` says that its plus-addresses reach us. Mail older than `connected_at` is taken in quietly, or skipped
+    when `from_now` is set. `last_ok_at` and `last_error` tell how the last poll ended, `failing_since` since when
+    no poll has ended well; a lease makes sure that only one process polls.
+
+    Secrets are encrypted: `imap_secret` is the password, or with `oauth` (how tokens are got, without secrets) the
+    client secret and the refresh token; `access_token` is good until `access_expires_at`. `secret_expires_at` is
+    when the secret itself ends, where that is known. `outgoing_secret` is the URL of the server that sends this
+    mailbox's mail, None for the desk's own.
     """
 
     __tablename__ = "mailbox"
@@ -40,8 +46,13 @@ class Mailbox(Base):
     plus: Mapped[bool] = mapped_column(default=True)
 
     imap_url: Mapped[str | None] = mapped_column(String(500))
-    imap_secret: Mapped[str | None] = mapped_column(String(1000))
-    folder: Mapped[str] = mapped_column(String(200), default="INBOX")
+    imap_secret: Mapped[str | None]
+    oauth: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    access_token: Mapped[str | None]
+    access_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    secret_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outgoing_secret: Mapped[str | None]
+    folders: Mapped[list[str]] = mapped_column(JSON, default=lambda: ["INBOX"])
     policy: Mapped[Policy] = mapped_column(word(Policy), default=Policy.KEEP)
     move_to: Mapped[str | None] = mapped_column(String(200))
     poll_seconds: Mapped[int] = mapped_column(default=60)
@@ -53,6 +64,7 @@ class Mailbox(Base):
     last_ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None]
     failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_by: Mapped[str | None] = mapped_column(String(40))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -60,7 +72,10 @@ class Mailbox(Base):
 
 
 class FolderCursor(Base):
-    """Up to which UID a folder has been taken in. A new UIDVALIDITY starts again from the beginning."""
+    """Up to which UID a folder has been taken in. A new UIDVALIDITY starts again from the beginning.
+
+    `reconciled_at`: when all that the server holds was last compared with the ledger.
+    """
 
     __tablename__ = "folder_cursor"
 
@@ -68,5 +83,6 @@ class FolderCursor(Base):
     folder: Mapped[str] = mapped_column(String(200), primary_key=True)
     uidvalidity: Mapped[int] = mapped_column(Id)
     last_uid: Mapped[int] = mapped_column(Id, default=0)
+    reconciled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship(back_populates="cursors")

@@ -58,7 +58,11 @@ class User(Base):
 
 
 class Address(Base):
-    """One address of a person. `key` makes it unique whatever the letter case (`shared.addresses`)."""
+    """One address of a person. `key` makes it unique whatever the letter case (`shared.addresses`).
+
+    `suspended_at`: no automatic mail goes there since mail to it came back for good; `suspended_why` are the words of
+    the server that refused it.
+    """
 
     __tablename__ = "address"
 
@@ -66,5 +70,7 @@ class Address(Base):
     email: Mapped[str] = mapped_column(String(254))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_why: Mapped[str | None]
 
     user: Mapped[User] = relationship(back_populates="addresses")

@@ -47,7 +47,7 @@ def test_an_imap_mailbox_keeps_its_password_encrypted(database: Database, tokens
         assert box.imap_secret is not None
         assert "correct horse" not in box.imap_secret
         assert tokens.decrypt(box.imap_secret) == "correct horse"
-        assert (box.folder, box.policy, box.move_to) == ("Incoming", Policy.MOVE, "Done")
+        assert (box.folders, box.policy, box.move_to) == (["Incoming"], Policy.MOVE, "Done")
         assert (box.from_now, box.connected_at, box.plus, box.poll_seconds) == (True, CONNECTED, False, 60)
 
 
