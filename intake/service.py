@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -14,10 +14,10 @@ from intake.pipeline import Pipeline
 from intake.receiving.pollers import Pollers
 from intake.receiving.smtp import Limits, SmtpServer
 from intake.receiving.spool import Spool
-from shared import mailboxes, tickets
+from intake.upkeep import keep_up
+from shared import mailboxes
 from shared.config import Settings, host_and_port
 from shared.database import Database
-from shared.inbound import open_forgotten
 from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -155,12 +155,7 @@ class Intake:
         )
 
     def _maintain(self) -> None:
-        """Do what time brings: held mail that nobody decided about, resolved tickets that stay quiet."""
-        now = _now()
-        with self._database.transaction() as session:
-            open_forgotten(session, now - timedelta(hours=self._settings.hold_hours), now)
-        with self._database.transaction() as session:
-            tickets.close_quiet(session, now - timedelta(days=self._settings.close_after_days), now)
+        keep_up(self._database, self._settings, _now())
 
 
 def _now() -> datetime:

@@ -1,0 +1,47 @@
+"""What time brings, once a minute: held mail that nobody decided about, quiet tickets, alarms, and telling of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from shared import mailboxes, notices, tickets
+from shared.config import Settings
+from shared.database import Database
+from shared.inbound import open_forgotten
+
+logger = logging.getLogger(__name__)
+
+Job = Callable[[Session, Settings, datetime], object]
+
+
+def keep_up(database: Database, settings: Settings, now: datetime) -> None:
+    """Do all that is due, each job in a transaction of its own. One that fails does not hold up the next.
+
+    Safe in several processes at once: each job locks what it changes.
+    """
+    for job in JOBS:
+        try:
+            with database.transaction() as session:
+                job(session, settings, now)
+        except Exception:
+            logger.exception("the upkeep “%s” failed; it comes again in a minute", job.__name__)
+
+
+def _open_forgotten(session: Session, settings: Settings, now: datetime) -> None:
+    open_forgotten(session, now - timedelta(hours=settings.hold_hours), now)
+
+
+def _close_quiet(session: Session, settings: Settings, now: datetime) -> None:
+    tickets.close_quiet(session, now - timedelta(days=settings.close_after_days), now)
+
+
+def _tell(session: Session, settings: Settings, now: datetime) -> None:
+    desk = mailboxes.ensure_desk_mailbox(session, settings.address, settings.desk_name, now)
+    notices.tell_administrators(session, desk, now)
+
+
+JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _tell)
