@@ -27,7 +27,8 @@ from portal.ticket_forms import (
     uploads,
 )
 from portal.tickets import assignee_form, found, show
-from shared import outbox, tickets
+from shared import ticket_properties, tickets
+from shared.deliveries import mark_sent, send_again
 from shared.models import Article, Delivery, DeliveryState, Priority, Status, Ticket, User
 from shared.people import find_or_create
 
@@ -111,7 +112,7 @@ def priority(number: int) -> Answer:
     wanted = Priority(form.priority.data)
 
     def change(db: Session, ticket: Ticket, user: User) -> str:
-        tickets.set_priority(db, ticket, wanted, actor=user, now=now())
+        ticket_properties.set_priority(db, ticket, wanted, actor=user, now=now())
         return f"The priority is {wanted.value} now."
 
     return _change(number, change)
@@ -128,7 +129,7 @@ def assignee(number: int) -> Answer:
 
     def change(db: Session, ticket: Ticket, user: User) -> str:
         chosen = db.get(User, form.assignee.data) if form.assignee.data else None
-        tickets.assign(db, ticket, chosen, actor=user, now=now())
+        ticket_properties.assign(db, ticket, chosen, actor=user, now=now())
         return f"Assigned to {chosen.label}." if chosen else "Assigned to nobody."
 
     return _change(number, change)
@@ -143,7 +144,7 @@ def subject(number: int) -> Answer:
         return _not_so(number, form)
 
     def change(db: Session, ticket: Ticket, user: User) -> str:
-        tickets.set_subject(db, ticket, form.subject.data, actor=user, now=now())
+        ticket_properties.set_subject(db, ticket, form.subject.data, actor=user, now=now())
         return "The subject is changed."
 
     return _change(number, change)
@@ -159,7 +160,7 @@ def add_participant(number: int) -> Answer:
 
     def change(db: Session, ticket: Ticket, user: User) -> str:
         person = find_or_create(db, form.email.data, "", now())
-        tickets.add_participant(db, ticket, person, actor=user, now=now())
+        ticket_properties.add_participant(db, ticket, person, actor=user, now=now())
         return f"{person.label} gets a copy of each reply from now on."
 
     return _change(number, change)
@@ -175,7 +176,7 @@ def remove_participant(number: int, user_id: int) -> Answer:
         person = db.get(User, user_id)
         if person is None:
             abort(404)
-        tickets.remove_participant(db, ticket, person, actor=user, now=now())
+        ticket_properties.remove_participant(db, ticket, person, actor=user, now=now())
         return f"{person.label} is off the ticket. Their links to it stop working."
 
     return _change(number, change)
@@ -207,10 +208,10 @@ def decide(number: int, decision: str) -> Answer:
         if delivery is None:
             flash("That mail does not wait for a decision any more.", "error")
         elif decision == "again":
-            outbox.send_again(delivery, now())
+            send_again(delivery, now())
             flash(f"Going out to {delivery.recipient} again.", "success")
         elif delivery.state is DeliveryState.UNKNOWN:
-            outbox.mark_sent(delivery, now())
+            mark_sent(delivery, now())
             flash(f"Noted: {delivery.recipient} has it.", "success")
     target = request.form.get("next", "")
     return redirect(target if is_own_path(target) else url_for("mail.index"), 303)

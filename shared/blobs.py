@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import zstandard
@@ -13,13 +12,11 @@ from sqlalchemy.orm import Session
 from shared.models import Blob, InboundRaw
 
 
-def keep(session: Session, content: bytes) -> str:
-    """Store a file once, whoever else stores it at the same moment; returns its SHA-256 (lower-case hex)."""
-    digest = hashlib.sha256(content).hexdigest()
+def keep(session: Session, digest: str, content: bytes) -> None:
+    """Store a file once under its SHA-256 (lower-case hex), whoever else stores it at the same moment."""
     if session.scalar(select(Blob.sha256).where(Blob.sha256 == digest)) is None:
         insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         session.execute(insert(Blob).values(sha256=digest, content=content).on_conflict_do_nothing())
-    return digest
 
 
 def read(session: Session, digest: str) -> bytes:

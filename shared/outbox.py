@@ -20,7 +20,6 @@ from shared.models import (
     Article,
     Delivery,
     DeliveryCause,
-    DeliveryState,
     Event,
     EventKind,
     Mailbox,
@@ -144,21 +143,6 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         .order_by(User.id)
     )
     return to, [[user.email, user.name] for user in others if reaches_somebody(user.email)]
-
-
-def send_again(delivery: Delivery, now: datetime) -> None:
-    """Let a failed or unknown delivery go out again, under its old Message-ID, because a person says so."""
-    delivery.state = DeliveryState.QUEUED
-    delivery.attempts = 0
-    delivery.due_at = now
-    delivery.handed_over_at = delivery.bounced_at = None
-    delivery.lease_by = delivery.lease_until = None
-
-
-def mark_sent(delivery: Delivery, now: datetime) -> None:
-    """Believe that an unknown delivery arrived, because a person says so."""
-    delivery.state = DeliveryState.SENT
-    delivery.sent_at = delivery.sent_at or now
 
 
 def _queue_automatic(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from shared import tickets
+from shared import ticket_properties, tickets
 from shared.database import Database
 from shared.models import (
     Delivery,
@@ -40,7 +40,7 @@ def remove(desk: Mailroom, number: int, address: str) -> None:
     admin, gone = desk.person("jonas@desk.example", Role.ADMIN), desk.person(address)
     with desk.database.transaction() as session:
         ticket = session.get_one(Ticket, number)
-        tickets.remove_participant(session, ticket, gone, actor=admin, now=desk.clock())
+        ticket_properties.remove_participant(session, ticket, gone, actor=admin, now=desk.clock())
 
 
 # ------------------------------------------------------------------ a first mail

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import tickets
+from shared import ticket_properties, tickets
 from shared.database import Database
 from shared.models import (
     Article,
@@ -120,7 +120,9 @@ def test_whoever_was_taken_off_a_ticket_sees_it_no_more(
     with database.transaction() as session:
         there = session.get_one(Ticket, ticket.id)
         staff = session.get_one(User, agent.id)
-        tickets.remove_participant(session, there, session.get_one(User, requester.id), actor=staff, now=clock())
+        ticket_properties.remove_participant(
+            session, there, session.get_one(User, requester.id), actor=staff, now=clock()
+        )
     portal.sign_in(requester)
     assert portal.get(f"/tickets/{ticket.id}").status_code == 404
     assert "In copy" not in portal.get("/tickets").text
@@ -188,7 +190,7 @@ def test_requesters_see_no_notes_no_events_of_staff_and_no_traces(
     with database.transaction() as session:
         there, staff = session.get_one(Ticket, ticket.id), session.get_one(User, agent.id)
         written = tickets.note(session, there, author=staff, text="Between ourselves", now=clock())
-        tickets.assign(session, there, staff, actor=staff, now=clock())
+        ticket_properties.assign(session, there, staff, actor=staff, now=clock())
     page = portal.sign_in(requester).get(f"/tickets/{ticket.id}").text
     assert "Between ourselves" not in page
     assert "Assigned to" not in page

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from shared import tickets
+from shared import ticket_properties, tickets
 from shared.database import Database
 from shared.models import Article, Delivery, DeliveryCause, EventKind, Priority, Role, Status, Ticket, User
 from shared.tokens import Tokens
@@ -62,7 +62,7 @@ def note(desk: Mailroom) -> Operation:
 
 
 def priority(desk: Mailroom) -> Operation:
-    return lambda session, ticket, who: tickets.set_priority(
+    return lambda session, ticket, who: ticket_properties.set_priority(
         session, ticket, Priority.HIGH, actor=who, now=desk.clock()
     )
 
