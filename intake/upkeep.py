@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from shared import mailboxes, notices, tickets
+from shared import caps, mailboxes, notices, tickets
 from shared.config import Settings
 from shared.database import Database
 from shared.inbound import open_forgotten
@@ -41,7 +41,11 @@ def _close_quiet(session: Session, settings: Settings, now: datetime) -> None:
 
 def _tell(session: Session, settings: Settings, now: datetime) -> None:
     desk = mailboxes.ensure_desk_mailbox(session, settings.address, settings.desk_name, now)
-    notices.tell_administrators(session, desk, now)
+    notices.tell_administrators(session, desk, now, caps.caps_of(settings))
 
 
-JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _tell)
+def _forget_caps(session: Session, _settings: Settings, now: datetime) -> None:
+    caps.forget(session, now - timedelta(days=1))
+
+
+JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _forget_caps, _tell)

@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import current_app
 
+from shared.caps import Caps, caps_of
 from shared.config import Settings
 from shared.database import Database
 from shared.tokens import Tokens
@@ -30,6 +31,11 @@ class Desk:
     extract: Callable[[bytes, str], bytes]
     read: Callable[[bytes], str]
     clock: Callable[[], datetime]
+
+    @property
+    def caps(self) -> Caps:
+        """How much automatic mail may go out."""
+        return caps_of(self.settings)
 
 
 def desk() -> Desk:

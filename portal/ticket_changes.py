@@ -27,10 +27,10 @@ from portal.ticket_forms import (
     uploads,
 )
 from portal.tickets import assignee_form, found, show
-from shared import ticket_properties, tickets
+from shared import outbox, ticket_properties, tickets
 from shared.deliveries import mark_sent, send_again
 from shared.models import Article, Delivery, DeliveryState, Priority, Status, Ticket, User
-from shared.people import find_or_create
+from shared.people import find_or_create, suspension_of
 
 blueprint = Blueprint("ticket_changes", __name__, url_prefix="/tickets/<int(max=999999999999999):number>")
 deliveries = Blueprint("deliveries", __name__, url_prefix="/deliveries")
@@ -68,7 +68,7 @@ def _write(db: Session, ticket: Ticket, form: AnswerForm) -> tuple[Article, str]
     common: dict[str, Any] = {"author": actor(db), "text": form.text.data, "now": now()}
     files = uploads(form.files)
     if not isinstance(form, ComposerForm):
-        article = tickets.answer(db, ticket, files=files, tokens=desk().tokens, **common)
+        article = tickets.answer(db, ticket, files=files, tokens=desk().tokens, caps=desk().caps, **common)
         opened = article.ticket_id != ticket.id
         return article, f"This ticket is closed, so ticket {article.ticket_id} goes on with it." if opened else "Sent."
     if form.kind.data == "note":
@@ -95,11 +95,19 @@ def status(number: int) -> Answer:
     def change(db: Session, ticket: Ticket, user: User) -> str:
         if ticket.status is wanted:
             return f"The ticket is {wanted.value} already."
-        told = tickets.set_status(db, ticket, wanted, actor=user, now=now(), tokens=desk().tokens)
-        whom = f"{ticket.requester.label} is told by mail." if told else "No mail reaches the requester."
+        told = tickets.set_status(db, ticket, wanted, actor=user, now=now(), tokens=desk().tokens, caps=desk().caps)
+        whom = f"{ticket.requester.label} is told by mail." if told else _why_not_told(ticket)
         return f"The ticket is {wanted.value} now. {whom}"
 
     return _change(number, change)
+
+
+def _why_not_told(ticket: Ticket) -> str:
+    if suspension_of(ticket.requester) is not None:
+        return f"They are not told: mail to {ticket.requester.email} came back, so no automatic mail goes there."
+    if not outbox.is_reachable(ticket.requester, ticket.requester.email):
+        return "No mail reaches the requester."
+    return "They are not told: too much automatic mail went out already, as the ticket says."
 
 
 @blueprint.post("/priority")

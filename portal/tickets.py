@@ -200,6 +200,7 @@ def _open(db: Session, form: AskForm) -> Ticket:
         "files": uploads(form.files),
         "now": now(),
         "tokens": desk().tokens,
+        "caps": desk().caps,
     }
     if not isinstance(form, OpenForm):
         return tickets.open_ticket(db, requester=author, mailbox=mailboxes_of(db)[0], **common)

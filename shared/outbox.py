@@ -1,27 +1,27 @@
 """What goes out is queued here, in the transaction of what causes it. Nothing is sent from here.
 
-What a machine answers is capped (RFC 3834 section 2 asks for it): a cap that is reached suppresses acknowledgements,
-and says so on the ticket. What a person causes, a reply or a status change, cannot loop and always goes.
+Automatic mail is capped (`shared/caps.py`) and kept from addresses that it came back from; a person's reply is neither.
+A notice of a status counts like any other, but since a person causes each of them they cannot loop: they go on up to
+four times the cap, so that an administrator who tidies up tells everybody, and a script gone wild does not.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared import people
 from shared.addresses import reaches_somebody
+from shared.caps import DEFAULT_CAPS, Caps, note, reached
 from shared.models import (
     Article,
     Delivery,
     DeliveryCause,
-    Event,
-    EventKind,
     Mailbox,
     MessageRef,
     Participant,
@@ -34,39 +34,30 @@ from shared.models import (
 from shared.references import reference_key
 from shared.tokens import Tokens
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
-    """At most `most` automatic mails of one kind within `span`."""
-
-    name: str
-    most: int
-    span: timedelta
+A_PERSONS_SHARE = 4
 
 
-TO_ADDRESS = Cap(name="to this address", most=5, span=timedelta(hours=1))
-OF_TICKET = Cap(name="of this ticket", most=10, span=timedelta(days=1))
-OF_DESK = Cap(name="of the whole desk", most=500, span=timedelta(hours=1))
-CAPPED_CAUSES = (DeliveryCause.ACKNOWLEDGEMENT, DeliveryCause.STATUS)
-
-
-def queue_acknowledgement(session: Session, ticket: Ticket, *, tokens: Tokens, now: datetime) -> Delivery | None:
+def queue_acknowledgement(
+    session: Session, ticket: Ticket, *, tokens: Tokens, now: datetime, caps: Caps = DEFAULT_CAPS
+) -> Delivery | None:
     """Tell the requester that the ticket is there. None where a cap is reached or mail to them is shut off."""
-    cap = _reached_cap(session, ticket, now)
-    if cap is not None:
-        until = (now + cap.span).isoformat()
-        detail = {"suppressed": "acknowledgement", "cap": cap.name, "most": cap.most, "until": until}
-        session.add(Event(ticket_id=ticket.id, kind=EventKind.CAPPED, detail=detail, at=now))
-        return None
-    return _queue_automatic(session, ticket, DeliveryCause.ACKNOWLEDGEMENT, {}, tokens=tokens, now=now)
+    return _queue_automatic(session, ticket, DeliveryCause.ACKNOWLEDGEMENT, {}, tokens=tokens, now=now, caps=caps)
 
 
 def queue_status(
-    session: Session, ticket: Ticket, old: Status, new: Status, *, actor: User, tokens: Tokens, now: datetime
+    session: Session,
+    ticket: Ticket,
+    old: Status,
+    new: Status,
+    *,
+    actor: User,
+    tokens: Tokens,
+    now: datetime,
+    caps: Caps = DEFAULT_CAPS,
 ) -> Delivery | None:
-    """Tell the requester that an administrator changed the status. None where no mail reaches them."""
+    """Tell the requester that an administrator changed the status. None where no mail reaches them, or too much did."""
     context = {"old": old.value, "new": new.value, "actor": actor.name}
-    return _queue_automatic(session, ticket, DeliveryCause.STATUS, context, tokens=tokens, now=now)
+    return _queue_automatic(session, ticket, DeliveryCause.STATUS, context, tokens=tokens, now=now, caps=caps)
 
 
 def queue_reply(session: Session, article: Article, ticket: Ticket, *, tokens: Tokens, now: datetime) -> list[Delivery]:
@@ -107,9 +98,13 @@ def queue_notice(
     path: str,
     now: datetime,
     ticket: Ticket | None = None,
+    caps: Caps = DEFAULT_CAPS,
 ) -> Delivery | None:
-    """Tell somebody who works here. `path` is where it stands in the portal. None where no mail reaches them."""
-    if not _may_be_mailed(user, user.email):
+    """Tell somebody who works here. `path` is where it stands in the portal.
+
+    None where a cap is reached or no mail reaches them.
+    """
+    if not _has_room(session, user, DeliveryCause.NOTICE, ticket, caps, now):
         return None
     message_id = f"n{secrets.token_hex(12)}@{_domain(mailbox)}"
     delivery = _delivery(mailbox, DeliveryCause.NOTICE, user.email, user.name, message_id, now)
@@ -130,7 +125,7 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         .limit(1)
     )
     address = asked or requester.email
-    to = [[address, requester.name]] if _may_be_mailed(requester, address) else []
+    to = [[address, requester.name]] if is_reachable(requester, address) else []
     others = session.scalars(
         select(User)
         .join(Participant, Participant.user_id == User.id)
@@ -153,9 +148,10 @@ def _queue_automatic(
     *,
     tokens: Tokens,
     now: datetime,
+    caps: Caps,
 ) -> Delivery | None:
     requester = ticket.requester
-    if not _may_be_mailed(requester, requester.email):
+    if not _has_room(session, requester, cause, ticket, caps, now):
         return None
     message_id = tokens.message_id(ticket.id, _domain(ticket.mailbox))
     delivery = _delivery(ticket.mailbox, cause, requester.email, requester.name, message_id, now)
@@ -166,21 +162,22 @@ def _queue_automatic(
     return delivery
 
 
-def _may_be_mailed(user: User, address: str) -> bool:
+def _has_room(
+    session: Session, user: User, cause: DeliveryCause, ticket: Ticket | None, caps: Caps, now: datetime
+) -> bool:
+    """Whether automatic mail to this person may go out now. A cap that stops it is noted."""
+    if not is_reachable(user, user.email) or people.suspension_of(user) is not None:
+        return False
+    times = A_PERSONS_SHARE if cause is DeliveryCause.STATUS else 1
+    full = reached(session, caps, recipient=user.email, ticket=ticket, now=now, times=times)
+    if full is not None:
+        note(session, full, cause=cause, ticket=ticket, now=now)
+    return full is None
+
+
+def is_reachable(user: User, address: str) -> bool:
+    """Whether mail to this address of a person can be sent at all."""
     return user.disabled_at is None and reaches_somebody(address)
-
-
-def _reached_cap(session: Session, ticket: Ticket, now: datetime) -> Cap | None:
-    narrowed: Sequence[tuple[Cap, ColumnElement[bool] | None]] = (
-        (TO_ADDRESS, Delivery.recipient == ticket.requester.email),
-        (OF_TICKET, Delivery.ticket_id == ticket.id),
-        (OF_DESK, None),
-    )
-    for cap, where in narrowed:
-        recent = select(func.count()).where(Delivery.cause.in_(CAPPED_CAUSES), Delivery.created_at > now - cap.span)
-        if (session.scalar(recent if where is None else recent.where(where)) or 0) >= cap.most:
-            return cap
-    return None
 
 
 def _delivery(

@@ -59,3 +59,26 @@ def addresses_of(session: Session, users: Iterable[int]) -> Mapping[int, frozens
     for user_id, key in rows:
         found.setdefault(user_id, set()).add(key)
     return {user_id: frozenset(keys) for user_id, keys in found.items()}
+
+
+def suspension_of(user: User) -> Address | None:
+    """The address that the desk writes to, where automatic mail to it is suspended."""
+    key = address_key(user.email)
+    return next((own for own in user.addresses if own.key == key and own.suspended_at is not None), None)
+
+
+def suspend(session: Session, key: str, why: str, now: datetime) -> Address | None:
+    """Send no more automatic mail to an address; None where nobody has it, or it is suspended already."""
+    address = session.get(Address, key, with_for_update=True)
+    if address is None or address.suspended_at is not None:
+        return None
+    address.suspended_at, address.suspended_why = now, why
+    return address
+
+
+def resume(address: Address) -> bool:
+    """Send automatic mail to an address again; False where it was not suspended."""
+    if address.suspended_at is None:
+        return False
+    address.suspended_at = address.suspended_why = None
+    return True

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared import articles, outbox
 from shared.articles import Upload
+from shared.caps import DEFAULT_CAPS, Caps
 from shared.models import (
     Article,
     ArticleKind,
@@ -79,6 +80,7 @@ def open_ticket(
     cc: Sequence[User] = (),
     files: Sequence[Upload] = (),
     acknowledge: bool = True,
+    caps: Caps = DEFAULT_CAPS,
 ) -> Ticket:
     """Open a ticket in the portal, for oneself or on behalf of somebody."""
     articles.store(session, files)
@@ -102,7 +104,7 @@ def open_ticket(
     add_event(session, ticket, EventKind.OPENED, now, actor=author, **behalf)
     articles.write(session, ticket, ArticleKind.MESSAGE, author=author, text=text, files=files, now=now)
     if acknowledge:
-        outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=now)
+        outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=now, caps=caps)
     session.flush()
     return ticket
 
@@ -149,6 +151,7 @@ def answer(
     now: datetime,
     tokens: Tokens,
     files: Sequence[Upload] = (),
+    caps: Caps = DEFAULT_CAPS,
 ) -> Article:
     """Let the requester, or a cc participant, write in the portal what they could have mailed.
 
@@ -157,7 +160,7 @@ def answer(
     if not is_participant(session, ticket, author):
         raise NotAllowed("Only people on the ticket can write on it.")
     if ticket.status is Status.CLOSED:
-        return _follow(session, ticket, author=author, text=text, now=now, tokens=tokens, files=files)
+        return _follow(session, ticket, author=author, text=text, now=now, tokens=tokens, files=files, caps=caps)
     twice = articles.said_already(session, ticket, ArticleKind.MESSAGE, author=author, text=text, files=files, now=now)
     if twice is not None:
         return twice
@@ -173,7 +176,16 @@ def note(session: Session, ticket: Ticket, *, author: User, text: str, now: date
     return twice or articles.write(session, ticket, ArticleKind.NOTE, author=author, text=text, now=now)
 
 
-def set_status(session: Session, ticket: Ticket, status: Status, *, actor: User, now: datetime, tokens: Tokens) -> bool:
+def set_status(
+    session: Session,
+    ticket: Ticket,
+    status: Status,
+    *,
+    actor: User,
+    now: datetime,
+    tokens: Tokens,
+    caps: Caps = DEFAULT_CAPS,
+) -> bool:
     """Set the status by hand and tell the requester; returns whether they are told.
 
     For administrators only; raises NotAllowed.
@@ -183,7 +195,8 @@ def set_status(session: Session, ticket: Ticket, status: Status, *, actor: User,
     if old is status:
         return False
     change_status(session, ticket, status, now, actor=actor)
-    return outbox.queue_status(session, ticket, old, status, actor=actor, tokens=tokens, now=now) is not None
+    told = outbox.queue_status(session, ticket, old, status, actor=actor, tokens=tokens, now=now, caps=caps)
+    return told is not None
 
 
 def reopen(session: Session, ticket: Ticket, now: datetime, *, actor: User | None) -> None:
@@ -225,6 +238,7 @@ def _follow(
     now: datetime,
     tokens: Tokens,
     files: Sequence[Upload],
+    caps: Caps,
 ) -> Article:
     """Open the ticket that follows a closed one; the caller has locked that one, so that two at once open one."""
     newest = session.scalar(select(Ticket).where(Ticket.follows_id == closed.id).order_by(Ticket.id.desc()).limit(1))
@@ -243,6 +257,7 @@ def _follow(
         now=now,
         tokens=tokens,
         files=files,
+        caps=caps,
     )
     link(session, ticket, closed, now)
     return session.scalars(select(Article).where(Article.ticket_id == ticket.id)).one()

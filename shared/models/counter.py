@@ -10,7 +10,11 @@ from shared.models.columns import Id
 
 
 class Counter(Base):
-    """The last number given under a name. Whoever holds its row lock is the only one who files mail."""
+    """The last number given under a name, and the lock of whoever gives the next.
+
+    Whoever holds the row “ticket” is the only one who files mail; the row “automatic” gives no numbers, and whoever
+    holds it is the only one who queues automatic mail.
+    """
 
     __tablename__ = "counter"
 

@@ -47,6 +47,7 @@ class Delivery(Queued, Base):
     __table_args__ = (
         Index("ix_delivery_due", "state", "due_at", "id"),
         Index("ix_delivery_state", "state", "id"),
+        Index("ix_delivery_recipient", "recipient", "created_at"),
         NEVER_REUSED,
     )
 
@@ -56,7 +57,7 @@ class Delivery(Queued, Base):
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
     article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), index=True)
     mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    recipient: Mapped[str] = mapped_column(String(320), index=True)
+    recipient: Mapped[str] = mapped_column(String(320))
     recipient_name: Mapped[str] = mapped_column(String(200), default="")
     message_id: Mapped[str] = mapped_column(String(255), index=True)
     context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

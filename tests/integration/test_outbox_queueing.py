@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from shared import tickets
+from shared.caps import DEFAULT_CAPS
 from shared.database import Database
 from shared.models import Article, Delivery, DeliveryCause, EventKind, InboundState, Role, Status, Ticket
-from shared.outbox import TO_ADDRESS
 from shared.tokens import Tokens
 from tests.mailroom import ANNA, BOB, DESK, EVE, Mailroom, mail
 
@@ -20,7 +20,7 @@ def desk(database: Database, tokens: Tokens, now: datetime) -> Mailroom:
 
 
 def test_a_reached_cap_suppresses_acknowledgements_says_so_on_the_ticket_and_resets_itself(desk: Mailroom) -> None:
-    most = TO_ADDRESS.most
+    most = DEFAULT_CAPS.address_hour
     desk.put(*(mail(subject=f"Matter {n}") for n in range(most + 2)))
     desk.work()
 
@@ -29,8 +29,13 @@ def test_a_reached_cap_suppresses_acknowledgements_says_so_on_the_ticket_and_res
     for number in (most + 1, most + 2):
         (event,) = desk.events(number, EventKind.CAPPED)
         until = datetime.fromisoformat(event.detail.pop("until"))
-        assert until == desk.clock() + TO_ADDRESS.span
-        assert event.detail == {"suppressed": "acknowledgement", "cap": TO_ADDRESS.name, "most": most}
+        assert until == desk.clock() + timedelta(hours=1)
+        assert event.detail == {
+            "suppressed": "acknowledgement",
+            "cap": f"to {ANNA}",
+            "within": "an hour",
+            "most": most,
+        }
 
     desk.clock.advance(hours=1, minutes=1)
     assert desk.take(mail(subject="Later")).state is InboundState.PROCESSED
@@ -38,7 +43,7 @@ def test_a_reached_cap_suppresses_acknowledgements_says_so_on_the_ticket_and_res
 
 
 def test_a_cap_for_one_address_leaves_the_others_alone(desk: Mailroom) -> None:
-    desk.put(*(mail(subject=f"Matter {n}") for n in range(TO_ADDRESS.most + 1)))
+    desk.put(*(mail(subject=f"Matter {n}") for n in range(DEFAULT_CAPS.address_hour + 1)))
     desk.put(mail(sender=EVE), envelope_from=EVE)
     desk.work()
 
@@ -46,10 +51,10 @@ def test_a_cap_for_one_address_leaves_the_others_alone(desk: Mailroom) -> None:
 
 
 def test_a_reply_goes_to_the_requester_and_the_copied_under_one_message_id_and_no_cap_stops_it(desk: Mailroom) -> None:
-    desk.put(*(mail(subject=f"Matter {n}", to=f"{DESK}, {BOB}") for n in range(TO_ADDRESS.most + 1)))
+    desk.put(*(mail(subject=f"Matter {n}", to=f"{DESK}, {BOB}") for n in range(DEFAULT_CAPS.address_hour + 1)))
     desk.work()
     agent = desk.person("mira@desk.example", Role.AGENT)
-    capped = TO_ADDRESS.most + 1
+    capped = DEFAULT_CAPS.address_hour + 1
     with desk.database.transaction() as session:
         ticket = session.get_one(Ticket, capped)
         tickets.reply(session, ticket, author=agent, text="We come.", now=desk.clock(), tokens=desk.tokens)

@@ -50,6 +50,9 @@ def upgrade() -> None:
         op.execute("UPDATE mailbox SET folders = json_build_array(folder)")
         op.alter_column("mailbox", "imap_secret", type_=sa.String())
     op.drop_column("mailbox", "folder")
+    op.drop_index("ix_delivery_recipient", "delivery")
+    op.create_index("ix_delivery_recipient", "delivery", ["recipient", "created_at"])
+    op.execute("INSERT INTO counter (name, value) VALUES ('automatic', 0)")
     for change in NEW_WORDS:
         _allow(*change)
 

@@ -1,0 +1,134 @@
+"""How much automatic mail goes out at most, so that no loop between machines lasts (RFC 3834 section 2).
+
+Counted is what a machine writes on its own: acknowledgements, notices of a status, notices to those who work here.
+A cap that is reached stops outgoing mail only, says so on the ticket and in an alert, and ends by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, select, true
+from sqlalchemy.orm import Session
+
+from shared.alerts import is_open, raise_alert
+from shared.config import Settings
+from shared.models import Alert, Counter, Delivery, DeliveryCause, Event, EventKind, Ticket
+
+COUNTED = (DeliveryCause.ACKNOWLEDGEMENT, DeliveryCause.STATUS, DeliveryCause.NOTICE)
+TURN = "automatic"  # the counter whose row lock says who may queue automatic mail now
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ALERTS = "cap:"
+KEY_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How many automatic mails may go out: to an address in an hour, of a ticket in a day, of the desk in an hour."""
+
+    address_hour: int = 5
+    ticket_day: int = 10
+    desk_hour: int = 500
+
+
+DEFAULT_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A cap that leaves no room before `until`; None where it never does. `key` names its alert."""
+
+    name: str
+    span: timedelta
+    most: int
+    until: datetime | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cap:
+    name: str
+    span: timedelta
+    most: int
+    where: ColumnElement[bool]
+    key: str
+
+
+def caps_of(settings: Settings) -> Caps:
+    """The caps as they are set."""
+    return Caps(
+        address_hour=settings.cap_address_hour, ticket_day=settings.cap_ticket_day, desk_hour=settings.cap_desk_hour
+    )
+
+
+def reached(
+    session: Session, caps: Caps, *, recipient: str, ticket: Ticket | None, now: datetime, times: int = 1
+) -> Reached | None:
+    """The cap that stops one more automatic mail for longest; None where there is room. `times` multiplies the caps.
+
+    Holds a lock until the transaction ends, so that what is counted here stays true until it is committed. The lock
+    is the last one in the order of locks: counter, tickets, people, deliveries, automatic mail, alerts.
+    """
+    session.execute(select(Counter.value).where(Counter.name == TURN).with_for_update())
+    found = [full for cap in _that_hold(caps, recipient, ticket) if (full := _look(session, cap, now, times))]
+    return max(found, key=lambda full: full.until or datetime.max.replace(tzinfo=UTC), default=None)
+
+
+def note(session: Session, cap: Reached, *, cause: DeliveryCause, ticket: Ticket | None, now: datetime) -> None:
+    """Say on the ticket and to the desk what is not sent, and until when."""
+    if ticket is not None:
+        detail = {
+            "suppressed": cause.value,
+            "cap": cap.name,
+            "within": "an hour" if cap.span == HOUR else "a day",
+            "most": cap.most,
+            "until": cap.until.isoformat() if cap.until else None,
+        }
+        session.add(Event(ticket_id=ticket.id, kind=EventKind.CAPPED, detail=detail, at=now))
+    known = session.get(Alert, cap.key)
+    if cap.until is None or (known is not None and known.until == cap.until and is_open(known, now)):
+        return
+    alert = raise_alert(session, cap.key, _sentence(cap), now, until=cap.until)
+    if cap.key != f"{ALERTS}desk":
+        alert.told_at = now  # it is shown; a mail about each of these would be a flood of its own
+
+
+def forget(session: Session, before: datetime) -> None:
+    """Remove the alerts of caps that ended by themselves before this moment: there may be one for each address."""
+    session.execute(delete(Alert).where(Alert.key.startswith(ALERTS), Alert.until < before))
+
+
+def _that_hold(caps: Caps, recipient: str, ticket: Ticket | None) -> list[_Cap]:
+    """The caps on a mail to this recipient about this ticket."""
+    address = f"{ALERTS}address:{recipient.lower()}"[:KEY_LIMIT]
+    to_address = Delivery.recipient == recipient
+    held = [_Cap(name=f"to {recipient}", span=HOUR, most=caps.address_hour, where=to_address, key=address)]
+    if ticket is not None:
+        key, of_ticket = f"{ALERTS}ticket:{ticket.id}", Delivery.ticket_id == ticket.id
+        held.append(_Cap(name=f"of ticket {ticket.id}", span=DAY, most=caps.ticket_day, where=of_ticket, key=key))
+    held.append(_Cap(name="of the whole desk", span=HOUR, most=caps.desk_hour, where=true(), key=f"{ALERTS}desk"))
+    return held
+
+
+def _look(session: Session, cap: _Cap, now: datetime, times: int) -> Reached | None:
+    """Whether a cap is reached: its oldest mail that still counts leaves the window at `until`."""
+    most = cap.most * times
+    full = Reached(name=cap.name, span=cap.span, most=most, until=None, key=cap.key)
+    if most == 0:
+        return full
+    counts = (Delivery.cause.in_(COUNTED), Delivery.created_at > now - cap.span, cap.where)
+    newest_first = select(Delivery.created_at).where(*counts).order_by(Delivery.created_at.desc())
+    last_that_fits = session.scalar(newest_first.offset(most - 1).limit(1))
+    if last_that_fits is None:
+        return None
+    return Reached(name=cap.name, span=cap.span, most=most, until=last_that_fits + cap.span, key=cap.key)
+
+
+def _sentence(cap: Reached) -> str:
+    until = f"{cap.until:%d %b %H:%M} UTC" if cap.until else "the cap is raised"
+    within = "an hour" if cap.span == HOUR else "a day"
+    return (
+        f"{cap.most} automatic mails {cap.name} went out within {within}, which is the most: "
+        f"no more of them go out before {until}. What comes in is taken as ever."
+    )
