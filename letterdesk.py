@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from intake import commands as mail
-from intake import demo, examine
+from intake import demo, examine, mailbox_commands
 from intake.outbound.transport import TransportError
 from intake.parsing.attachments import extract
 from intake.parsing.message import parse
@@ -74,7 +74,7 @@ def command() -> None:
     """A help desk whose front door is a mailbox."""
 
 
-for part in (mail.mailbox, mail.explain_mail, mail.run_demo, mail.run_doctor, people.user):
+for part in (mailbox_commands.mailbox, mail.explain_mail, mail.run_demo, mail.run_doctor, people.user):
     command.add_command(part)
 
 

@@ -10,9 +10,11 @@ from intake.outbound.transport import TransportError, open_transport
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
+from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
 from shared.config import Settings
 from shared.database import Database
+from shared.opening import utc_now
 from shared.tokens import Tokens
 
 Finding = tuple[bool, str]  # whether it is well, and a sentence
@@ -48,7 +50,7 @@ def _mailboxes(database: Database, tokens: Tokens) -> Iterator[Finding]:
         try:
             with database.reading() as session:
                 account = read_account(session, number, tokens)
-            for sentence in probe(account):
+            for sentence in probe(account, proof_of(account, database, tokens, utc_now)):
                 yield True, f"{address}: {sentence}"
         except ImapFault as error:
             yield False, f"{address}: {error}"

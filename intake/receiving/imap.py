@@ -33,6 +33,7 @@ from intake.receiving.imap_ledger import (
 )
 from intake.receiving.imap_policy import apply_policy
 from intake.receiving.lease import Clock, Lease, leased
+from intake.receiving.oauth import proof_of
 from intake.receiving.spool import Spool
 from intake.types import FolderPosition, RawMessage, Source
 from shared.database import Database
@@ -139,7 +140,8 @@ class _Poll:
         self._largest = OVERSIZE * desk.max_message_bytes
 
     def run(self) -> None:
-        with connected(self._account.server, self._account.password, self._desk.tls) as client:
+        proof = proof_of(self._account, self._desk.database, self._desk.tokens, self._desk.clock)
+        with connected(self._account.server, proof, self._desk.tls) as client:
             folder = Folder(client, self._account.folder)
             place = Place(mailbox_id=self._account.mailbox_id, folder=folder.name, uidvalidity=folder.uidvalidity)
             with self._desk.database.reading() as session:

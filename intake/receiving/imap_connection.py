@@ -7,11 +7,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from shared.mailboxes import ImapServer, Security
+from intake.receiving import bearer
+from shared.mailbox_values import ImapServer, Security
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +28,29 @@ class ImapFault(Exception):  # noqa: N818 (the fault of a server, which the poll
     """A mailbox cannot be polled now. The message is one sentence for the person who looks after it."""
 
 
+class TokenSource(Protocol):
+    """Where access tokens come from. Raises ImapFault where none is to be had."""
+
+    def token(self, refused: str | None = None) -> str:
+        """A token that is good now, and another one than the server has `refused`."""
+
+
 @contextmanager
 def connected(
-    server: ImapServer, password: str, tls: ssl.SSLContext | None = None, timeout: SocketTimeout = TIMEOUT
+    server: ImapServer, proof: str | TokenSource, tls: ssl.SSLContext | None = None, timeout: SocketTimeout = TIMEOUT
 ) -> Iterator[IMAPClient]:
     """A client that is logged in; logged out at the end. Every call on it ends within the time limits.
 
-    `tls` replaces the usual check of certificates (the system's authorities). Raises ImapFault for
-    everything that goes wrong with the network or the server, also inside the block.
+    `proof` is the password, or where access tokens come from. `tls` replaces the usual check of certificates (the
+    system's authorities). Raises ImapFault for everything that goes wrong with the network or the server, also
+    inside the block.
     """
     try:
         client = _open(server, tls or ssl.create_default_context(), timeout)
     except CONNECTION_FAULTS as error:
         raise ImapFault(sentence(error, server)) from error
     try:
-        _log_in(client, server, password)
+        _log_in(client, server, proof)
         yield client
     except CONNECTION_FAULTS as error:
         raise ImapFault(sentence(error, server)) from error
@@ -105,10 +115,28 @@ def _start_tls(client: IMAPClient, server: ImapServer, context: ssl.SSLContext) 
     client.starttls(context)
 
 
-def _log_in(client: IMAPClient, server: ImapServer, password: str) -> None:
+def _log_in(client: IMAPClient, server: ImapServer, proof: str | TokenSource) -> None:
+    if not isinstance(proof, str):
+        _show_token(client, server, proof)
+        return
     if client.has_capability("LOGINDISABLED"):
         raise ImapFault(f"{server.host}:{server.port} takes no login without TLS; add ?tls=yes to the IMAP URL")
-    client.login(server.user, password)
+    client.login(server.user, proof)
+
+
+def _show_token(client: IMAPClient, server: ImapServer, source: TokenSource) -> None:
+    """Log in with a token, and once more with a new one where the first is refused before its time."""
+    first = source.token()
+    try:
+        bearer.log_in(client, server, first)
+    except LoginError:
+        try:
+            bearer.log_in(client, server, source.token(refused=first))
+        except LoginError as error:
+            raise ImapFault(
+                f"{server.host}:{server.port} refused the access token for {server.user}: {said(error)}; check that "
+                "the permission was given for this mailbox, and that it may be read by IMAP"
+            ) from error
 
 
 def _log_out(client: IMAPClient) -> None:

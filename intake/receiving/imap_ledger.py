@@ -25,6 +25,7 @@ class Account:
     mailbox_id: int
     server: ImapServer
     password: str = field(repr=False)
+    is_oauth: bool = False
     folder: str
     policy: Policy
     move_to: str | None
@@ -57,7 +58,8 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
     return Account(
         mailbox_id=mailbox.id,
         server=server,
-        password=password,
+        password="" if mailbox.oauth else password,
+        is_oauth=mailbox.oauth is not None,
         folder=mailbox.folders[0],
         policy=mailbox.policy,
         move_to=mailbox.move_to,

@@ -6,7 +6,7 @@ import ssl
 
 from imapclient import IMAPClient
 
-from intake.receiving.imap_connection import connected
+from intake.receiving.imap_connection import TokenSource, connected
 from intake.receiving.imap_folder import Folder
 from intake.receiving.imap_ledger import Account
 from shared.mailboxes import Security
@@ -19,10 +19,10 @@ PROTECTION = {
 }
 
 
-def probe(account: Account, tls: ssl.SSLContext | None = None) -> tuple[str, ...]:
+def probe(account: Account, proof: str | TokenSource, tls: ssl.SSLContext | None = None) -> tuple[str, ...]:
     """What a poll of this mailbox would find, one sentence each. Raises ImapFault where it would fail."""
     server = account.server
-    with connected(server, account.password, tls) as client:
+    with connected(server, proof, tls) as client:
         folder = Folder(client, account.folder, readonly=True)
         return (
             f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}.",

@@ -160,7 +160,7 @@ def test_another_folder_can_be_polled(database: Database, tokens: Tokens, doveco
         client.create_folder("Büro & Co")
         client.append("Büro & Co", mail(7))
     put(dovecot, range(3))
-    new = replace(new_mailbox(dovecot), folder="Büro & Co")
+    new = replace(new_mailbox(dovecot), folders=("Büro & Co",))
     poll(imap_mailbox(database, tokens, new), polling(database, tokens))
     assert subjects(database) == [7]
 

@@ -243,7 +243,7 @@ def test_a_probe_says_what_a_poll_would_find_and_changes_nothing(
     mailbox = imap_mailbox(database, tokens, replace(new_mailbox(dovecot.url), policy="move:Done"))
     with database.reading() as session:
         account = read_account(session, mailbox, tokens)
-    first, second, third = probe(account)
+    first, second, third = probe(account, account.password)
     assert first.endswith(f"as {dovecot.user}, not protected.")
     assert second == "The folder “INBOX” holds 1 mails."
     assert third == "The folder “Done” will be made."

@@ -16,7 +16,7 @@ from shared.mailboxes import (
     ensure_desk_mailbox,
     find_mailbox,
     list_mailboxes,
-    set_password,
+    set_secret,
 )
 from shared.models import FolderCursor, Policy
 from shared.tokens import Tokens
@@ -91,14 +91,14 @@ def test_another_password_is_tried_at_once(database: Database, tokens: Tokens) -
     with database.transaction() as session:
         box = add_mailbox(session, tokens, SALES, CONNECTED)
         box.last_poll_at, box.failures = CONNECTED, 5
-        set_password(box, tokens, "battery staple")
+        set_secret(box, tokens, "battery staple")
     with database.transaction() as session:
         found = find_mailbox(session, "SALES@desk.example")
         assert found is not None
         assert tokens.decrypt(found.imap_secret or "") == "battery staple"
         assert (found.last_poll_at, found.failures) == (None, 0)
         with pytest.raises(MailboxError):
-            set_password(found, tokens, "")
+            set_secret(found, tokens, "")
 
 
 def test_another_server_forgets_the_positions_of_the_first_and_keeps_its_mail(
