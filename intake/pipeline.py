@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import and_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
-from intake.parsing.message import parse
 from intake.routing.decide import decide
 from intake.routing.outlook import after
-from intake.types import ACTIONS, Arrival, Decision, Facts, PersonOrder
+from intake.stored import Reader, Stored, load, read
+from intake.types import ACTIONS, Arrival, Decision, Facts
 from shared import queue
-from shared.blobs import raw_mail
 from shared.database import Database
-from shared.models import InboundMessage, InboundState, Mailbox
+from shared.database_faults import Fault, fault_of
+from shared.inbound import is_refreshing
+from shared.models import InboundMessage, InboundState
 from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -36,29 +39,21 @@ BATCH_BYTES = 32 * 1024 * 1024
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
-UNREACHABLE = (OperationalError, InterfaceError)  # the database's fault, not the mail's
+CONFLICTS = 5  # so often a transaction that stood in another's way is done again at once
+CONFLICT_SECONDS = 0.05
 
 Clock = Callable[[], datetime]
 
 
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A mail out of the ledger that has not been read yet. `own` are our addresses, as keys."""
+class Interrupted:
+    """What was claimed and could not be finished because of the database; `counts` says whether that was a try."""
 
-    inbound_id: int
-    mailbox_id: int
-    mailbox: str
-    received_at: datetime
-    attempts: int
-    envelope_from: str | None
-    envelope_to: tuple[str, ...]
-    quiet: bool
-    order: PersonOrder | None
-    own: frozenset[str]
-    content: bytes = field(repr=False)
-
-
-Reader = Callable[[Stored], Arrival]
+    ids: Sequence[int]
+    counts: bool
 
 
 class LeaseLostError(Exception):
@@ -66,50 +61,93 @@ class LeaseLostError(Exception):
 
 
 class Pipeline:
-    """Processes stored mail. Any number of them, in any number of processes, may run on one database."""
+    """Processes stored mail. Any number of them, in any number of processes, may run on one database.
+
+    One of them works in one thread. `sleep` and `chance` (0 to 1) are the pauses between two tries.
+    """
 
     def __init__(
-        self, database: Database, tokens: Tokens, clock: Clock | None = None, reader: Reader | None = None
+        self,
+        database: Database,
+        tokens: Tokens,
+        clock: Clock | None = None,
+        reader: Reader | None = None,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._tokens = tokens
         self._clock = clock or (lambda: datetime.now(UTC))
         self._reader = reader or read
+        self._sleep = sleep
+        self._chance = chance
         self._owner = uuid.uuid4().hex
         self._claims = 0
+        self._interrupted: Interrupted | None = None
 
-    def run_once(self) -> int:
-        """Process what is due, at most a batch; returns how many mails were claimed.
+    def run_once(self, only: Sequence[int] | None = None) -> int:
+        """Process what is due, at most a batch; returns how many mails were claimed. `only` chooses among these.
 
-        Raises what the database raises when it cannot be reached; the mails wait for their lease to end.
+        Raises what the database raises when it cannot be used; what was claimed goes on as soon as it can.
         """
-        ids = self._claim()
-        for part in self._parts(ids):
-            self._process(part)
+        with self._database.transaction() as session:
+            ids = self.claim(session, only)
+        self.process(ids)
         return len(ids)
 
-    def _claim(self) -> list[int]:
+    def claim(self, session: Session, only: Sequence[int] | None = None) -> list[int]:
         """Claim new mail in a batch; mail that was tried before comes alone, and has its turn under load as well."""
+        self._give_back(session)
         self._claims += 1
         tried_first = self._claims % TRIED_TURN == 0
-        with self._database.transaction() as session:
-            for tried in (tried_first, not tried_first):
-                ids = self._claim_where(session, fresh=not tried, limit=1 if tried else BATCH)
-                if ids:
-                    return ids
+        for tried in (tried_first, not tried_first):
+            ids = self._claim_where(session, tried=tried, only=only)
+            if ids:
+                return ids
         return []
 
-    def _claim_where(self, session: Session, *, fresh: bool, limit: int) -> list[int]:
-        tried = InboundMessage.attempts == 0 if fresh else InboundMessage.attempts > 0
+    def process(self, ids: Sequence[int]) -> None:
+        """Process what was claimed, in the order of its arrival."""
+        try:
+            for part in self._parts(ids):
+                self._process(part)
+        except DBAPIError as error:
+            self._interrupted = Interrupted(ids=ids, counts=fault_of(error) is Fault.GONE)
+            raise
+
+    def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:
+        now = self._clock()
+        wanted = InboundMessage.attempts > 0 if tried else InboundMessage.attempts == 0
         return queue.claim(
             session,
             InboundMessage,
             [InboundState.RECEIVED],
             owner=self._owner,
-            now=self._clock(),
-            limit=limit,
-            where=tried,
+            now=now,
+            limit=1 if tried else BATCH,
+            where=wanted if only is None else and_(wanted, InboundMessage.id.in_(only)),
+            stray_after=2 * LONGEST_PAUSE,
+            started_at=now,
         )
+
+    def _give_back(self, session: Session) -> None:
+        """Free what the last run could not finish because of the database, so that nobody waits for the lease to end.
+
+        The try counts where the connection broke, since the mail itself may have broken it.
+        """
+        if self._interrupted is None:
+            return
+        ours = InboundMessage.id.in_(self._interrupted.ids), InboundMessage.lease_by == self._owner
+        tries = InboundMessage.attempts - (0 if self._interrupted.counts else 1)
+        session.execute(
+            update(InboundMessage)
+            .where(*ours)
+            .values(lease_by=None, lease_until=None, attempts=tries)
+            .execution_options(synchronize_session=False)
+        )
+        session.flush()
+        self._interrupted = None
 
     def _parts(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Yield the claimed mails in parts that fit into memory, in the order of their arrival."""
@@ -130,14 +168,14 @@ class Pipeline:
     def _process(self, ids: Sequence[int]) -> None:
         try:
             self._run(ids)
-        except UNREACHABLE:
-            raise
         except LeaseLostError:
             logger.warning("lost the lease on mails %s to %s; another worker has them", ids[0], ids[-1])
         except Exception as error:
+            if fault_of(error).passes:
+                raise
             if len(ids) == 1:
                 logger.exception("inbound=%d could not be processed", ids[0])
-                self._note_failure(ids[0], error)
+                self._note_failure(ids[0], f"{type(error).__name__}: {error}")
                 return
             logger.warning("could not process %d mails together, trying them one by one: %s", len(ids), error)
             for number in ids:
@@ -148,15 +186,31 @@ class Pipeline:
         arrivals = list(self._read(self._load(ids)))
         if not arrivals:
             return
+        for arrival, decision in self._again_after_conflicts(lambda: self._write(arrivals)):
+            action = ACTIONS[type(decision)]
+            logger.info("inbound=%d decision=%s kind=%s", arrival.inbound_id, action, arrival.message.kind)
+
+    def _write(self, arrivals: Sequence[Arrival]) -> list[tuple[Arrival, Decision]]:
+        """Gather, decide and record in one transaction."""
         now = self._clock()
         with self._database.transaction() as session:
             self._renew(session, [arrival.inbound_id for arrival in arrivals])
             facts = lookup.gather(session, arrivals, self._tokens)
             decided = list(decisions(arrivals, facts, self._tokens))
             record.apply(session, decided, facts, self._tokens, now)
-        for arrival, decision in decided:
-            action = ACTIONS[type(decision)]
-            logger.info("inbound=%d decision=%s kind=%s", arrival.inbound_id, action, arrival.message.kind)
+        return decided
+
+    def _again_after_conflicts(self, write: Callable[[], Result]) -> Result:
+        """Do a transaction again at once where the database gave it up for another's sake, a few times."""
+        for _ in range(CONFLICTS):
+            try:
+                return write()
+            except DBAPIError as error:
+                if fault_of(error) is not Fault.CONFLICT:
+                    raise
+                logger.warning("two transactions stood in each other's way, doing this one again")
+            self._sleep(CONFLICT_SECONDS * self._chance())
+        return write()
 
     def _load(self, ids: Sequence[int]) -> list[Stored]:
         """Load mails. One that has ended its process, or the connection to the database, too often is put aside."""
@@ -164,10 +218,7 @@ class Pipeline:
             mails = load(session, ids)
         for mail in mails:
             if mail.attempts > MAX_ATTEMPTS + 1:
-                with self._database.transaction() as session:
-                    row = session.get_one(InboundMessage, mail.inbound_id, with_for_update=True)
-                    if row.lease_by == self._owner:
-                        _quarantine(row, "No try to process it came to its end.", self._clock())
+                self._note_failure(mail.inbound_id, "No try to process it came to its end.")
         return [mail for mail in mails if mail.attempts <= MAX_ATTEMPTS + 1]
 
     def _read(self, mails: Sequence[Stored]) -> Iterator[Arrival]:
@@ -185,60 +236,21 @@ class Pipeline:
         if not queue.renew(session, InboundMessage, ids, owner=self._owner, now=self._clock()):
             raise LeaseLostError
 
-    def _note_failure(self, number: int, error: Exception) -> None:
+    def _note_failure(self, number: int, said: str) -> None:
+        """Note what went wrong, and when it is tried again; or put the mail aside."""
         with self._database.transaction() as session:
             row = session.get_one(InboundMessage, number, with_for_update=True)
             if row.lease_by != self._owner:
                 return
-            said = record.clean(f"{type(error).__name__}: {error}", 2000)
-            if row.attempts >= MAX_ATTEMPTS:
-                _quarantine(row, "It could not be processed.", self._clock())
-            else:
-                wait = queue.pause(row.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, chance=random.random())
-                row.due_at = self._clock() + wait
-            row.last_error = said
+            row.last_error = record.clean(said, 2000)
             row.lease_by = row.lease_until = None
-
-
-def load(session: Session, ids: Sequence[int]) -> list[Stored]:
-    """Load stored mails by id, in the order of `ids`."""
-    own = lookup.own_addresses(session)
-    rows = session.execute(
-        select(InboundMessage, Mailbox.address).join(InboundMessage.mailbox).where(InboundMessage.id.in_(ids))
-    )
-    found = {row.id: (row, address) for row, address in rows}
-    return [_stored(*found[number], own, raw_mail(session, number)) for number in ids if number in found]
-
-
-def _stored(row: InboundMessage, mailbox: str, own: frozenset[str], content: bytes) -> Stored:
-    return Stored(
-        inbound_id=row.id,
-        mailbox_id=row.mailbox_id,
-        mailbox=mailbox,
-        received_at=row.received_at,
-        attempts=row.attempts,
-        envelope_from=row.envelope_from,
-        envelope_to=tuple(row.envelope_to),
-        quiet=row.quiet,
-        order=PersonOrder(**row.person_order) if row.person_order else None,
-        own=own,
-        content=content,
-    )
-
-
-def read(mail: Stored) -> Arrival:
-    """Read one stored mail. Pure."""
-    return Arrival(
-        inbound_id=mail.inbound_id,
-        mailbox_id=mail.mailbox_id,
-        mailbox=mail.mailbox,
-        message=parse(mail.content, own_addresses=mail.own, envelope_from=mail.envelope_from),
-        received_at=mail.received_at,
-        envelope_from=mail.envelope_from,
-        envelope_to=mail.envelope_to,
-        quiet=mail.quiet,
-        order=mail.order,
-    )
+            if is_refreshing(row):
+                row.state, row.person_order = InboundState.PROCESSED, None
+            elif row.attempts >= MAX_ATTEMPTS:
+                _quarantine(row, self._clock())
+            else:
+                wait = queue.pause(row.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, chance=self._chance())
+                row.due_at = self._clock() + wait
 
 
 def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iterator[tuple[Arrival, Decision]]:
@@ -249,7 +261,6 @@ def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iter
         yield arrival, decision
 
 
-def _quarantine(row: InboundMessage, reason: str, now: datetime) -> None:
+def _quarantine(row: InboundMessage, now: datetime) -> None:
     row.state = InboundState.QUARANTINED
-    row.action, row.reason, row.processed_at = "quarantine", reason, now
-    row.lease_by = row.lease_until = None
+    row.action, row.reason, row.clues, row.processed_at = "quarantine", "It could not be processed.", [], now

@@ -1,4 +1,4 @@
-"""What a person decides about mail that waits for one: held, quarantined, discarded.
+"""What a person decides about stored mail: what becomes of mail that waits for one, and that mail is read again.
 
 A decision is an order on the row; the worker carries it out within a second, as it does everything with mail.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.models import InboundMessage, InboundState, Ticket, User
+from shared.models import InboundMessage, InboundRaw, InboundState, Ticket, User
 
 WAITING = frozenset({InboundState.HELD, InboundState.QUARANTINED, InboundState.DISCARDED})
 
@@ -22,19 +22,31 @@ class InboundError(Exception):
 
 def join(session: Session, inbound: InboundMessage, number: int, *, actor: User, now: datetime) -> None:
     """Let held mail join a ticket, because a person agrees."""
+    _check(inbound, actor)
     if session.get(Ticket, number) is None:
         raise InboundError(f"There is no ticket {number}.")
-    _order(session, inbound, {"action": "join", "ticket": number, "by": actor.id}, actor, now)
+    _order(session, inbound, _named("join", number, actor), now)
 
 
 def make_ticket(session: Session, inbound: InboundMessage, *, actor: User, now: datetime) -> None:
     """Let held mail open a ticket of its own."""
-    _order(session, inbound, {"action": "open", "ticket": None, "by": actor.id}, actor, now)
+    _check(inbound, actor)
+    _order(session, inbound, _named("open", None, actor), now)
 
 
-def again(session: Session, inbound: InboundMessage, *, actor: User, now: datetime) -> None:
-    """Process stored mail once more, by the rules."""
-    _order(session, inbound, None, actor, now)
+def again(session: Session, inbound: InboundMessage, *, actor: User | None, now: datetime) -> None:
+    """Process stored mail once more.
+
+    Mail that waits for a decision goes by the rules. What was processed is only read anew: its article gets the text
+    and the files that are found in it now, and nobody is mailed. What is still to be processed has its turn at once.
+    `actor` is None for the command line.
+    """
+    _check(inbound, actor, at=frozenset(InboundState))
+    if inbound.state is InboundState.RECEIVED:
+        inbound.due_at = now
+        return
+    was_processed = inbound.state is InboundState.PROCESSED
+    _order(session, inbound, _named("refresh", None, actor) if was_processed else None, now)
 
 
 def discard(session: Session, inbound: InboundMessage, *, actor: User, now: datetime) -> None:
@@ -57,6 +69,11 @@ def open_forgotten(session: Session, before: datetime, now: datetime) -> int:
     return len(rows)
 
 
+def is_refreshing(inbound: InboundMessage) -> bool:
+    """Whether mail that was processed is only to be read anew."""
+    return inbound.person_order is not None and inbound.person_order["action"] == "refresh"
+
+
 def requeue(inbound: InboundMessage, now: datetime) -> None:
     """Put a row back to where the worker finds it."""
     inbound.state = InboundState.RECEIVED
@@ -65,15 +82,20 @@ def requeue(inbound: InboundMessage, now: datetime) -> None:
     inbound.lease_by = inbound.lease_until = inbound.last_error = None
 
 
-def _order(session: Session, inbound: InboundMessage, order: dict[str, Any] | None, actor: User, now: datetime) -> None:
-    _check(inbound, actor)
+def _named(action: str, ticket: int | None, actor: User | None) -> dict[str, Any]:
+    return {"action": action, "ticket": ticket, "by": None if actor is None else actor.id}
+
+
+def _order(session: Session, inbound: InboundMessage, order: dict[str, Any] | None, now: datetime) -> None:
+    if session.scalar(select(InboundRaw.inbound_id).where(InboundRaw.inbound_id == inbound.id)) is None:
+        raise InboundError(f"The raw mail {inbound.id} was erased; there is nothing left to read.")
     inbound.person_order = order
     requeue(inbound, now)
     session.flush()
 
 
-def _check(inbound: InboundMessage, actor: User) -> None:
-    if not actor.is_staff or actor.disabled_at is not None:
+def _check(inbound: InboundMessage, actor: User | None, at: frozenset[InboundState] = WAITING) -> None:
+    if actor is not None and (not actor.is_staff or actor.disabled_at is not None):
         raise InboundError("Only agents can decide about mail.")
-    if inbound.state not in WAITING:
+    if inbound.state not in at:
         raise InboundError(f"Mail {inbound.id} has been {inbound.state.value} meanwhile.")

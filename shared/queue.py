@@ -29,19 +29,22 @@ def claim(
     now: datetime,
     limit: int,
     where: ColumnElement[bool] | None = None,
+    stray_after: timedelta | None = None,
     **values: Any,
 ) -> list[int]:
     """Take up to `limit` rows that are due and nobody's, oldest first; returns their ids in that order.
 
     `where` narrows the choice, `values` are written to the rows as well. Rows that another transaction is
-    just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer).
+    just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer). What is due later than
+    `stray_after` from now was put off by a clock that was set back meanwhile, and is due where nothing else is.
     """
-    free = or_(row.lease_until.is_(None), row.lease_until <= now)
-    due = select(row.id).where(row.state.in_(states), row.due_at <= now, free)
+    chosen = select(row.id).where(row.state.in_(states), is_free(row, now))
     if where is not None:
-        due = due.where(where)
-    due = due.order_by(row.due_at, row.id).limit(limit).with_for_update(skip_locked=True)
-    ids = session.scalars(due).all()
+        chosen = chosen.where(where)
+    chosen = chosen.order_by(row.due_at, row.id).limit(limit).with_for_update(skip_locked=True)
+    ids = session.scalars(chosen.where(row.due_at <= now)).all()
+    if not ids and stray_after is not None:
+        ids = session.scalars(chosen.where(row.due_at > now + stray_after)).all()
     taken = (
         update(row)
         .where(row.id.in_(ids))
@@ -50,6 +53,12 @@ def claim(
     )
     session.execute(taken)
     return list(ids)
+
+
+def is_free(row: Row, now: datetime) -> ColumnElement[bool]:
+    """Nobody's lease; one that reaches too far ahead is of a clock that was set back."""
+    until = row.lease_until
+    return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
 
 
 def renew(session: Session, row: Row, ids: Sequence[int], *, owner: str, now: datetime) -> bool:

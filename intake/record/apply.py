@@ -7,12 +7,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from intake.record.books import Books, Decided, open_books
 from intake.record.bounces import record_bounce
 from intake.record.filing import append_article, open_ticket
+from intake.record.refreshing import refresh_article
 from intake.record.storable import ADDRESS_LIMIT, NAME_LIMIT, clean
 from intake.routing.outlook import references_of
 from intake.types import (
@@ -26,9 +27,10 @@ from intake.types import (
     OpenTicket,
     Quarantine,
     RecordBounce,
+    Refresh,
 )
 from shared import tickets
-from shared.models import EventKind, Fingerprint, InboundMessage, InboundState, MessageRef, Ticket
+from shared.models import Article, EventKind, Fingerprint, InboundMessage, InboundState, MessageRef, Ticket
 from shared.tokens import Tokens
 
 STATES: dict[type[Decision], InboundState] = {
@@ -38,6 +40,7 @@ STATES: dict[type[Decision], InboundState] = {
     Hold: InboundState.HELD,
     Discard: InboundState.DISCARDED,
     Quarantine: InboundState.QUARANTINED,
+    Refresh: InboundState.PROCESSED,
 }
 
 
@@ -59,6 +62,8 @@ def apply(session: Session, decided: Sequence[Decided], facts: Facts, tokens: To
                 record_bounce(books, arrival, decision)
             case Discard():
                 _also_at(books, arrival, decision)
+            case Refresh():
+                refresh_article(books, arrival)
         _settle(books, arrival, decision, number)
     tickets.take_number(session, number)
     _keep_references(session, decided, facts)
@@ -69,12 +74,15 @@ def _settle(books: Books, arrival: Arrival, decision: Decision, number: int) -> 
     row = books.rows[arrival.inbound_id]
     _summarise(row, arrival)
     row.state = STATES[type(decision)]
+    row.last_error = row.lease_by = row.lease_until = None
+    if isinstance(decision, Refresh):
+        row.person_order = None
+        return
     row.action = ACTIONS[type(decision)]
     row.reason = decision.reason
     row.clues = [_plain(asdict(clue)) for clue in decision.clues]
     row.ticket_number = number if isinstance(decision, OpenTicket) else getattr(decision, "ticket", None)
     row.processed_at = books.now
-    row.last_error = row.lease_by = row.lease_until = None
     place = (arrival.message.fingerprint, arrival.mailbox_id)
     if place not in books.known:
         books.known.add(place)
@@ -99,10 +107,9 @@ def _summarise(row: InboundMessage, arrival: Arrival) -> None:
 
 def _also_at(books: Books, arrival: Arrival, decision: Discard) -> None:
     """Note on the ticket that the same mail came to another mailbox as well."""
-    first = books.session.get(InboundMessage, decision.duplicate_of) if decision.duplicate_of else None
-    if first is None or first.mailbox_id == arrival.mailbox_id or first.state is not InboundState.PROCESSED:
-        return
-    ticket = books.session.get(Ticket, first.ticket_number) if first.ticket_number is not None else None
+    made = select(Ticket).join(Article).join(Article.inbound)
+    elsewhere = InboundMessage.id == decision.duplicate_of, InboundMessage.mailbox_id != arrival.mailbox_id
+    ticket = books.session.scalar(made.where(*elsewhere)) if decision.duplicate_of is not None else None
     if ticket is not None:
         tickets.add_event(books.session, ticket, EventKind.ALSO_AT, books.now, mailbox=arrival.mailbox)
 

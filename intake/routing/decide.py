@@ -22,6 +22,7 @@ from intake.types import (
     OpenTicket,
     PersonOrder,
     RecordBounce,
+    Refresh,
     SentCopy,
     Thread,
 )
@@ -49,6 +50,8 @@ def _ordered(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None
     order = arrival.order
     if order is None:
         return None
+    if order.action == "refresh":
+        return Refresh()
     thread = facts.threads.get(order.ticket) if order.ticket is not None else None
     if order.action == "join" and thread is not None:
         return AppendArticle(

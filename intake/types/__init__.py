@@ -16,6 +16,7 @@ from intake.types.decisions import (
     OpenTicket,
     Quarantine,
     RecordBounce,
+    Refresh,
 )
 from intake.types.facts import Arrival, Facts, PersonOrder, Reference, SentCopy, Thread
 from intake.types.reading import Attachment, Bounce, BounceAction, Fold, FoldKind, Forward, Kind, ParsedMessage, Person
@@ -49,6 +50,7 @@ __all__ = [
     "RawMessage",
     "RecordBounce",
     "Reference",
+    "Refresh",
     "Refused",
     "Sent",
     "SentCopy",

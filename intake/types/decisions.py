@@ -75,7 +75,15 @@ class Quarantine:
     clues: tuple[Clue, ...] = ()
 
 
-Decision = OpenTicket | AppendArticle | RecordBounce | Hold | Discard | Quarantine
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """Read a mail anew that was decided about before: what was read in it is written again, the decision stays."""
+
+    reason: str = "It is read again."
+    clues: tuple[Clue, ...] = ()
+
+
+Decision = OpenTicket | AppendArticle | RecordBounce | Hold | Discard | Quarantine | Refresh
 
 ACTIONS: Mapping[type, str] = {
     OpenTicket: "open_ticket",
@@ -84,4 +92,5 @@ ACTIONS: Mapping[type, str] = {
     Hold: "hold",
     Discard: "discard",
     Quarantine: "quarantine",
+    Refresh: "refresh",
 }

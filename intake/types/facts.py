@@ -11,7 +11,10 @@ from intake.types.reading import ParsedMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonOrder:
-    """What a person decided about held mail: `join` the ticket, or `open` one. `by` is who, None the clock."""
+    """What a person decided about a mail: `join` the ticket, `open` one, or `refresh` what was read in it.
+
+    `by` is who; None is the clock, or the command line.
+    """
 
     action: str
     ticket: int | None

@@ -31,7 +31,8 @@ class InboundMessage(Queued, Base):
     names; no foreign key, since tickets can be deleted and the ledger stays. The summary columns
     (`message_id` to `kind`) are filled when it has been read. `quiet`: it causes no mail.
     `person_order` is what a person decided about it: {"action": "join" | "open" | "refresh", "ticket": number
-    or None, "by": user id}; it is carried out when the mail is processed again. `notes` are sentences about what
+    or None, "by": user id}; it is carried out when the mail is processed again. `started_at` is when the last try to
+    process it began, `processed_at` when the decision was made. `notes` are sentences about what
     receiving did to the mail, such as leaving large parts on the server.
     """
 
@@ -69,6 +70,7 @@ class InboundMessage(Queued, Base):
     clues: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     ticket_number: Mapped[int | None] = mapped_column(Id, index=True)
     person_order: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     processed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship()

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import pytest
 
-from intake.pipeline import MAX_ATTEMPTS, Pipeline, Reader, Stored, read
+from intake.pipeline import MAX_ATTEMPTS, Pipeline
+from intake.stored import Reader, Stored, read
 from intake.types import Arrival
 from shared.database import Database
 from shared.models import Article, InboundMessage, InboundState, Ticket

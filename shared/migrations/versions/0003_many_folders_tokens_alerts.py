@@ -19,8 +19,12 @@ NEW_WORDS = (
 NEW_COLUMNS = (
     ("address", "suspended_at", sa.DateTime(timezone=True), None),
     ("address", "suspended_why", sa.String(), None),
+    ("folder_cursor", "missing", sa.String(), ""),
+    ("folder_cursor", "unsettled", sa.String(), ""),
     ("folder_cursor", "reconciled_at", sa.DateTime(timezone=True), None),
+    ("folder_cursor", "renewed_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "notes", sa.JSON(), "[]"),
+    ("inbound_message", "started_at", sa.DateTime(timezone=True), None),
     ("mailbox", "oauth", sa.JSON(), None),
     ("mailbox", "access_token", sa.String(), None),
     ("mailbox", "access_expires_at", sa.DateTime(timezone=True), None),
