@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return (self.portal_url or f"http://{self.portal_listen}").rstrip("/")
 
     @property
+    def trusted_host_names(self) -> frozenset[str]:
+        """The servers whose mark of spam is believed, in lower case."""
+        return frozenset(host.lower().rstrip(".") for host in values.words(self.trusted_hosts))
+
+    @property
     def old_keys(self) -> tuple[str, ...]:
         return values.words(self.secret_key_old)
 

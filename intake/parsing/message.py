@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from intake.parsing import automatic, bounce, content, forward, reply, sender, structure
+from intake.parsing import automatic, bounce, content, forward, reply, sender, spam_mark, structure
 from intake.parsing.fingerprint import fingerprint
 from intake.parsing.headers import Headers
 from intake.parsing.limits import MAX_DEFECTS
@@ -25,6 +25,7 @@ class Reading:
 
     envelope_from: str | None
     own_addresses: frozenset[str]
+    trusted_hosts: frozenset[str]
     defects: dict[str, None]
 
     def attempt(self, what: str, stage: Callable[[], Value], otherwise: Value) -> Value:
@@ -43,15 +44,20 @@ class Reading:
 
 
 def parse(
-    content: bytes, *, own_addresses: frozenset[str] = frozenset(), envelope_from: str | None = None
+    content: bytes,
+    *,
+    own_addresses: frozenset[str] = frozenset(),
+    envelope_from: str | None = None,
+    trusted_hosts: frozenset[str] = frozenset(),
 ) -> ParsedMessage:
     """Read a mail. Always returns a whole `ParsedMessage`; what was wrong stands in its `defects`.
 
     `own_addresses` are the desk's addresses in lower case: mail that claims to come from one of them ("Anna via
     support@") is from whom X-Original-From or a single Reply-To names. `envelope_from` is the reverse path
-    without <>: "" is the empty one, None is unknown.
+    without <>: "" is the empty one, None is unknown. `trusted_hosts` are the servers, in lower case, whose mark of
+    spam is believed (`spam_mark.find`).
     """
-    reading = Reading(envelope_from=envelope_from, own_addresses=own_addresses, defects={})
+    reading = Reading(envelope_from=envelope_from, own_addresses=own_addresses, trusted_hosts=trusted_hosts, defects={})
     unsplit: tuple[Entity, tuple[str, ...]] = (_bare(content), ())
     root, defects = reading.attempt("structure", lambda: structure.split(content), unsplit)
     reading.note(*defects)
@@ -97,6 +103,7 @@ def _assemble(reading: Reading, root: Entity, digest: str) -> ParsedMessage:
         kind=verdict.kind,
         kind_reason=verdict.reason,
         auto_response_allowed=verdict.auto_response_allowed,
+        spam_mark=_spam_mark(reading, root),
         text=_below(body.text, body.appendix),
         reply_text=_below(newly, body.appendix),
         folds=folds,
@@ -188,6 +195,11 @@ def _below(text: str, appendix: str) -> str:
 
 
 # ------------------------------------------------------------------ headers
+
+
+def _spam_mark(reading: Reading, root: Entity) -> str | None:
+    fields = ((name, str(value)) for name, value in root.raw_items())
+    return reading.attempt("mark of spam", lambda: spam_mark.find(fields, reading.trusted_hosts), None)
 
 
 def _date(reading: Reading, headers: Headers) -> datetime | None:

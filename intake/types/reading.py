@@ -98,7 +98,8 @@ class ParsedMessage:
     Message-IDs are without <>. `text` is the whole readable text with LF line ends; `reply_text` what
     the sender newly wrote; `folds` the lines of `text` that `reply_text` leaves out. `html` is
     sanitised. `sender` is the person to treat as the sender; None where there is none.
-    `recipients` are the addresses that the delivery left in headers (Delivered-To, X-Original-To, …).
+    `recipients` are the addresses that the delivery left in headers (Delivered-To, X-Original-To, …). `spam_mark`
+    is the header field, as `Name: value`, by which a trusted host marks it as spam.
     """
 
     fingerprint: str
@@ -116,6 +117,7 @@ class ParsedMessage:
     kind: Kind = Kind.NORMAL
     kind_reason: str = ""
     auto_response_allowed: bool = True
+    spam_mark: str | None = None
     text: str = ""
     reply_text: str = ""
     folds: tuple[Fold, ...] = ()
