@@ -74,7 +74,9 @@ class Mailbox(Base):
 class FolderCursor(Base):
     """Up to which UID a folder has been taken in. A new UIDVALIDITY starts again from the beginning.
 
-    `reconciled_at`: when all that the server holds was last compared with the ledger.
+    `missing` are mails up to that UID that the server has not handed out, `unsettled` those whose policy may not have
+    been applied; both are sequence sets (RFC 9051 section 4.1.1: "4,7:9"). `reconciled_at`: when all that the server
+    holds was last compared with the ledger. `renewed_at`: when the UIDVALIDITY last changed.
     """
 
     __tablename__ = "folder_cursor"
@@ -83,6 +85,9 @@ class FolderCursor(Base):
     folder: Mapped[str] = mapped_column(String(200), primary_key=True)
     uidvalidity: Mapped[int] = mapped_column(Id)
     last_uid: Mapped[int] = mapped_column(Id, default=0)
+    missing: Mapped[str] = mapped_column(default="")
+    unsettled: Mapped[str] = mapped_column(default="")
     reconciled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    renewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship(back_populates="cursors")
