@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import account, attachments, auth, mail, people, registering, ticket_changes, tickets
+from portal import account, attachments, auth, mail, outgoing, people, registering, ticket_changes, tickets
 from portal.access import init_access, is_own_path
 from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
@@ -31,7 +31,7 @@ BLUEPRINTS = (
     people.blueprint,
     tickets.blueprint,
     ticket_changes.blueprint,
-    ticket_changes.deliveries,
+    outgoing.blueprint,
     attachments.blueprint,
     mail.blueprint,
 )

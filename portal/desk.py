@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from flask import current_app
@@ -31,6 +31,11 @@ class Desk:
     extract: Callable[[bytes, str], bytes]
     read: Callable[[bytes], str]
     clock: Callable[[], datetime]
+
+    @property
+    def undo_for(self) -> timedelta:
+        """For so long a reply can be taken back."""
+        return timedelta(seconds=self.settings.undo_seconds)
 
     @property
     def caps(self) -> Caps:

@@ -160,11 +160,21 @@ def _followed(detail: Mapping[str, Any]) -> Markup:
     return Markup("A letter after closing opened ticket {}").format(_b(number))
 
 
+def _not_sent(detail: Mapping[str, Any]) -> Markup:
+    recipient, diagnostic = _b(detail.get("recipient", "")), detail.get("diagnostic", "")
+    return Markup("Mail to {} did not go out: <code>{}</code>").format(recipient, diagnostic)
+
+
+def _undone(detail: Mapping[str, Any]) -> Markup:
+    return Markup("A reply to {} was taken back before it left").format(_b(_listed(detail.get("recipients"))))
+
+
 CAUSE_WORDS = {
     "acknowledgement": "Acknowledgement",
     "reply": "Reply",
     "status": "Notice of the status",
     "account": "Account mail",
+    "notice": "Notice",
 }
 EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.OPENED: ("sealed", _opened),
@@ -176,6 +186,8 @@ EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.JOINED: ("merge", _joined),
     EventKind.BOUNCED: ("bounce", _bounced),
     EventKind.CAPPED: ("auto", _capped),
+    EventKind.NOT_SENT: ("bounce", _not_sent),
+    EventKind.UNDONE: ("again", _undone),
     EventKind.ALSO_AT: (
         "post",
         lambda detail: Markup("The same mail came to {} as well").format(_b(detail.get("mailbox", "another mailbox"))),

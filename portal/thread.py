@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -10,7 +11,10 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from portal.access import me
+from portal.desk import desk, now
 from portal.reading import Reading, reading_of
+from shared import undo
 from shared.models import Article, ArticleKind, Attachment, Delivery, Event, EventKind, Ticket
 
 MOST_LETTERS = 100  # on one page, the newest; the others are one link away
@@ -26,6 +30,17 @@ class Letter:
     files: Sequence[Attachment]
     images: Sequence[Attachment]
     deliveries: Sequence[Delivery]
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the person who looks may take this reply back."""
+        waits = desk().undo_for and self.deliveries and all(map(undo.is_untouched, self.deliveries))
+        return bool(waits) and undo.may_take_back(me().id, me().role, self.article)
+
+    @property
+    def leaves_in(self) -> int:
+        """In how many seconds this reply leaves; 0 once it is due."""
+        return max(0, math.ceil((self.deliveries[0].due_at - now()).total_seconds()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import login_required
 from flask_wtf import FlaskForm
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from portal import queries
-from portal.access import actor, admin_only, is_own_path, me, staff_only
+from portal.access import actor, admin_only, me, staff_only
 from portal.auth import Answer
 from portal.desk import desk, now
 from portal.forms import EmptyForm
@@ -27,13 +26,12 @@ from portal.ticket_forms import (
     uploads,
 )
 from portal.tickets import assignee_form, found, show
-from shared import outbox, ticket_properties, tickets
-from shared.deliveries import mark_sent, send_again
-from shared.models import Article, Delivery, DeliveryState, Priority, Status, Ticket, User
+from shared import articles, outbox, ticket_properties, tickets
+from shared.articles import Upload
+from shared.models import Article, ArticleKind, Priority, Status, Ticket, User
 from shared.people import find_or_create, suspension_of
 
 blueprint = Blueprint("ticket_changes", __name__, url_prefix="/tickets/<int(max=999999999999999):number>")
-deliveries = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
 
 @blueprint.post("/answer")
@@ -44,17 +42,28 @@ def answer(number: int) -> Answer:
     if not form.validate_on_submit():
         _check_csrf(form)
         return show(number, form), 422
+    files = uploads(form.files)
     try:
         with desk().database.transaction() as db:
-            article, said = _write(db, _ticket_to_answer(db, number), form)
+            articles.store(db, files)
+            article, said = _write(db, _ticket_to_answer(db, number), form, files)
     except tickets.NotAllowed as error:
         flash(str(error), "error")
         return show(number, form), 403
     except tickets.TicketError as error:
         form.text.errors = [*form.text.errors, str(error)]
         return show(number, form), 422
-    flash(said, "success")
+    _say(article, said)
     return redirect(url_for("tickets.page", number=article.ticket_id, _anchor=f"a{article.id}"), 303)
+
+
+def _say(article: Article, said: str) -> None:
+    if article.kind is not ArticleKind.REPLY or not desk().undo_for:
+        flash(said, "success")
+        return
+    undo = url_for("deliveries.take_back", number=article.ticket_id, article_id=article.id)
+    seconds = f"{desk().settings.undo_seconds:g}"
+    flash({"words": f"{said} You can take it back for {seconds} seconds.", "undo": undo}, "undo")  # type: ignore[arg-type]
 
 
 def _ticket_to_answer(db: Session, number: int) -> Ticket:
@@ -64,9 +73,8 @@ def _ticket_to_answer(db: Session, number: int) -> Ticket:
     return found(db, number, to_change=True)
 
 
-def _write(db: Session, ticket: Ticket, form: AnswerForm) -> tuple[Article, str]:
+def _write(db: Session, ticket: Ticket, form: AnswerForm, files: Sequence[Upload]) -> tuple[Article, str]:
     common: dict[str, Any] = {"author": actor(db), "text": form.text.data, "now": now()}
-    files = uploads(form.files)
     if not isinstance(form, ComposerForm):
         article = tickets.answer(db, ticket, files=files, tokens=desk().tokens, caps=desk().caps, **common)
         opened = article.ticket_id != ticket.id
@@ -76,7 +84,9 @@ def _write(db: Session, ticket: Ticket, form: AnswerForm) -> tuple[Article, str]
             raise tickets.TicketError("A note carries no files. Take them away, or send a reply.")
         return tickets.note(db, ticket, **common), "Noted. Nobody outside sees it."
     then = Status(form.then.data) if form.then.data else None
-    article = tickets.reply(db, ticket, files=files, tokens=desk().tokens, then=then, **common)
+    article = tickets.reply(
+        db, ticket, files=files, tokens=desk().tokens, then=then, undo_for=desk().undo_for, **common
+    )
     names = ", ".join(name or address for address, name in [*article.to, *article.cc])
     return article, f"Going out to {names}." + (f" The ticket is {then.value}." if then else "")
 
@@ -203,26 +213,6 @@ def delete(number: int) -> Answer:
         tickets.delete(db, found(db, number, to_change=True), actor=actor(db), now=now())
     flash(f"Ticket {number} is deleted. The mails that it was made of stay in the ledger.", "success")
     return redirect(url_for("tickets.index"), 303)
-
-
-@deliveries.post("/<int(max=999999999999999):number>/<any(again, arrived):decision>")
-@staff_only
-def decide(number: int, decision: str) -> Answer:
-    """Send mail of ours again that failed or whose fate is unknown, or believe that it arrived."""
-    _check_csrf(EmptyForm())
-    with desk().database.transaction() as db:
-        stuck = select(Delivery).where(Delivery.id == number, queries.STUCK).with_for_update()
-        delivery = db.scalar(stuck)
-        if delivery is None:
-            flash("That mail does not wait for a decision any more.", "error")
-        elif decision == "again":
-            send_again(delivery, now())
-            flash(f"Going out to {delivery.recipient} again.", "success")
-        elif delivery.state is DeliveryState.UNKNOWN:
-            mark_sent(delivery, now())
-            flash(f"Noted: {delivery.recipient} has it.", "success")
-    target = request.form.get("next", "")
-    return redirect(target if is_own_path(target) else url_for("mail.index"), 303)
 
 
 def _change(number: int, change: Callable[[Session, Ticket, User], str]) -> Response:

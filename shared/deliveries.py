@@ -1,22 +1,56 @@
-"""What a person decides about outgoing mail that did not simply arrive."""
+"""What a person decides about outgoing mail that did not simply arrive. It goes again under its old Message-ID.
+
+Mail that failed has reached nobody and can go again without a thought. Mail whose fate is unknown may have arrived:
+it never goes again together with the rest, only when somebody asks for just that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
 
 from shared.models import Delivery, DeliveryState
 
+AS_NEW = {"attempts": 0, "handed_over_at": None, "bounced_at": None, "lease_by": None, "lease_until": None}
+
 
 def send_again(delivery: Delivery, now: datetime) -> None:
-    """Let a failed or unknown delivery go out again, under its old Message-ID, because a person says so."""
-    delivery.state = DeliveryState.QUEUED
-    delivery.attempts = 0
-    delivery.due_at = now
-    delivery.handed_over_at = delivery.bounced_at = None
-    delivery.lease_by = delivery.lease_until = None
+    """Let one failed, returned or unknown delivery go out again."""
+    delivery.state, delivery.due_at = DeliveryState.QUEUED, now
+    for name, value in AS_NEW.items():
+        setattr(delivery, name, value)
 
 
 def mark_sent(delivery: Delivery, now: datetime) -> None:
     """Believe that an unknown delivery arrived, because a person says so."""
     delivery.state = DeliveryState.SENT
     delivery.sent_at = delivery.sent_at or now
+
+
+def retry_failed(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
+    """Send all again that failed (of these ids, where some are given); returns how many."""
+    return _requeue(session, DeliveryState.FAILED, ids, state=DeliveryState.QUEUED, due_at=now, **AS_NEW)
+
+
+def retry_unknown(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
+    """Send all again whose fate is unknown: some people may get it twice. Returns how many."""
+    return _requeue(session, DeliveryState.UNKNOWN, ids, state=DeliveryState.QUEUED, due_at=now, **AS_NEW)
+
+
+def hurry_deferred(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
+    """Try now what waits for its next try; the tries so far still count. Returns how many."""
+    return _requeue(session, DeliveryState.DEFERRED, ids, due_at=now)
+
+
+def _requeue(session: Session, of: DeliveryState, ids: Sequence[int] | None, **values: Any) -> int:
+    """Change the rows of one state. Locked rows are passed over: somebody decides about them just now."""
+    where: list[ColumnElement[bool]] = [Delivery.state == of]
+    if ids is not None:
+        where.append(Delivery.id.in_(ids))
+    chosen = select(Delivery.id).where(*where).with_for_update(skip_locked=True)
+    change = update(Delivery).where(Delivery.id.in_(chosen)).values(**values).returning(Delivery.id)
+    return len(session.scalars(change.execution_options(synchronize_session=False)).all())

@@ -60,15 +60,28 @@ def queue_status(
     return _queue_automatic(session, ticket, DeliveryCause.STATUS, context, tokens=tokens, now=now, caps=caps)
 
 
-def queue_reply(session: Session, article: Article, ticket: Ticket, *, tokens: Tokens, now: datetime) -> list[Delivery]:
-    """Send an agent's reply to the requester and each cc participant; all copies share one Message-ID."""
+def queue_reply(
+    session: Session,
+    article: Article,
+    ticket: Ticket,
+    *,
+    tokens: Tokens,
+    now: datetime,
+    due_at: datetime,
+    before: dict[str, Any],
+) -> list[Delivery]:
+    """Send an agent's reply to the requester and each cc participant; all copies share one Message-ID.
+
+    Until `due_at` it waits. `before` is how the ticket stood, for whoever takes the reply back.
+    """
     message_id = tokens.message_id(ticket.id, _domain(ticket.mailbox))
     article.message_id = message_id
     session.add(MessageRef(key=reference_key(message_id), ticket_id=ticket.id))
     copies = []
     for address, name in (*article.to, *article.cc):
         copy = _delivery(ticket.mailbox, DeliveryCause.REPLY, address, name, message_id, now)
-        copy.ticket_id, copy.article_id = ticket.id, article.id
+        copy.ticket_id, copy.article_id, copy.due_at = ticket.id, article.id, due_at
+        copy.context = {"before": before}
         session.add(copy)
         copies.append(copy)
     session.flush()

@@ -6,7 +6,7 @@ What may not be done raises NotAllowed, what makes no sense TicketError; both te
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ from shared.models import (
 from shared.ticket_properties import SUBJECT_LIMIT, clean_subject, is_participant, participant
 from shared.ticket_rules import NotAllowed, TicketError, add_event, admin_only, change_status, staff_only
 from shared.tokens import Tokens
+from shared.undo import standing
 
 __all__ = [
     "SUBJECT_LIMIT",
@@ -119,10 +120,12 @@ def reply(
     tokens: Tokens,
     files: Sequence[Upload] = (),
     then: Status | None = None,
+    undo_for: timedelta = timedelta(0),
 ) -> Article:
     """Answer the requester and the cc participants by mail. `then` sets a status with it; for administrators.
 
-    A new ticket becomes open. The requester is not told of the status apart: the reply says enough.
+    A new ticket becomes open. The requester is not told of the status apart: the reply says enough. Nothing leaves
+    before `undo_for` is over (`shared.undo`).
     """
     staff_only(author, "Only agents can answer for the desk.")
     if then is not None:
@@ -136,7 +139,8 @@ def reply(
     article = articles.write(session, ticket, ArticleKind.REPLY, author=author, text=text, files=files, now=now)
     article.to, article.cc = to, cc
     wanted = then or (Status.OPEN if ticket.status is Status.NEW else ticket.status)
-    outbox.queue_reply(session, article, ticket, tokens=tokens, now=now)
+    before = standing(ticket, wanted)
+    outbox.queue_reply(session, article, ticket, tokens=tokens, now=now, due_at=now + undo_for, before=before)
     ticket.awaits_reply = False
     change_status(session, ticket, wanted, now, actor=author)
     return article

@@ -39,8 +39,8 @@ class Delivery(Queued, Base):
 
     `message_id` is minted when the row is queued, so that a repeat is recognisable; the copies of one
     reply share it. `context` holds what the message says beyond its ticket and article (a status, a
-    registration). `handed_over_at` is committed just before the final dot. `bounced_at`: the next
-    server took it, and it came back with `last_error`.
+    registration), and for a reply how the ticket stood before it. `handed_over_at` is committed just before
+    the final dot. `bounced_at`: the next server took it, and it came back with `last_error`.
     """
 
     __tablename__ = "delivery"

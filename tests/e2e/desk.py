@@ -45,6 +45,7 @@ class Desk:
             "OPS_LISTEN": f"127.0.0.1:{self.ops_port}",
             "OUTGOING": (home / "outgoing").as_uri(),
             "PASSWORD_ROUNDS": "1",
+            "UNDO_SECONDS": "0",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LETTERDESK_")}
         named = {f"LETTERDESK_{name}": value for name, value in (own | settings).items()}
