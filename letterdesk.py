@@ -18,13 +18,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from intake import commands as mail
-from intake import demo, examine, mailbox_commands
+from intake import demo, examine, ledger_commands, mailbox_commands
 from intake.outbound.transport import TransportError
 from intake.parsing.attachments import extract
 from intake.parsing.message import parse
 from intake.pipeline import Pipeline
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.smtp import ReceiveError
+from intake.replaying import ReplayError
 from intake.service import Intake, Worker
 from portal import commands as people
 from portal.app import create_app
@@ -50,6 +51,7 @@ FAULTS = (
     mailboxes.MailboxError,
     demo.DemoError,
     examine.ExamineError,
+    ReplayError,
 )
 
 
@@ -74,7 +76,14 @@ def command() -> None:
     """A help desk whose front door is a mailbox."""
 
 
-for part in (mailbox_commands.mailbox, mail.explain_mail, mail.run_demo, mail.run_doctor, people.user):
+for part in (
+    mailbox_commands.mailbox,
+    ledger_commands.replay,
+    mail.explain_mail,
+    mail.run_demo,
+    mail.run_doctor,
+    people.user,
+):
     command.add_command(part)
 
 
@@ -246,9 +255,14 @@ def _in_words(value: Any) -> str:
         case dict():
             return ", ".join(f"{number} {word}" for word, number in value.items() if number) or "none"
         case list():
-            return ", ".join(f"{row['address']} ({row['last_error'] or 'no fault'})" for row in value)
+            return "; ".join(_row_in_words(row) for row in value) or "none"
         case _:
             return "nothing" if value is None else str(value)
+
+
+def _row_in_words(row: dict[str, Any]) -> str:
+    """A mailbox, or an alert."""
+    return str(row["sentence"]) if "sentence" in row else f"{row['address']} ({row['last_error'] or 'no fault'})"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from intake.alert_posts import post_news
 from intake.outbound.deliver import Outbox
 from intake.pipeline import Pipeline
 from intake.receiving.pollers import Pollers
@@ -113,6 +114,7 @@ class Intake:
         self._outbox.start()
         self._scheduler.add_job(self._pollers.tick, "interval", seconds=TICK_SECONDS)
         self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
+        self._scheduler.add_job(self._post_alerts, "interval", seconds=MAINTENANCE_SECONDS)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -153,6 +155,9 @@ class Intake:
             desk_address=self._settings.address,
             limits=Limits(max_message_bytes=self._settings.max_message_bytes),
         )
+
+    def _post_alerts(self) -> None:
+        post_news(self._database, self._settings, _now())
 
     def _maintain(self) -> None:
         keep_up(self._database, self._settings, _now())

@@ -12,6 +12,7 @@ from shared import caps, mailboxes, notices, tickets
 from shared.config import Settings
 from shared.database import Database
 from shared.inbound import open_forgotten
+from shared.mailbox_alarms import watch_mailboxes
 
 logger = logging.getLogger(__name__)
 
@@ -48,4 +49,8 @@ def _forget_caps(session: Session, _settings: Settings, now: datetime) -> None:
     caps.forget(session, now - timedelta(days=1))
 
 
-JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _forget_caps, _tell)
+def _watch_mailboxes(session: Session, settings: Settings, now: datetime) -> None:
+    watch_mailboxes(session, now, settings.mailbox_alarm_minutes)
+
+
+JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _forget_caps, _watch_mailboxes, _tell)

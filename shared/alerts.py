@@ -1,35 +1,53 @@
 """What the people who run the desk must know now. Raised where it is noticed, shown in the portal, told by mail.
 
 Telling the administrators is the work of `shared/notices.py`, so that whoever notices something only writes it down.
+An alert is told once as it begins and once as it ends; what comes and goes, once an hour at most.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.models import Alert
 
+QUIET = timedelta(hours=1)  # what comes and goes is told so often at most
+PATHS = {"mailbox": "/mailboxes", "expiry": "/mailboxes"}  # by the first word of the key
+USUAL_PATH = "/mail"
 
-def raise_alert(session: Session, key: str, sentence: str, now: datetime, *, until: datetime | None = None) -> Alert:
-    """Say that something is wrong, until `end_alert` or the moment `until`. Saying it again only renews the words."""
+
+def raise_alert(
+    session: Session,
+    key: str,
+    sentence: str,
+    now: datetime,
+    *,
+    until: datetime | None = None,
+    worse_at: datetime | None = None,
+) -> Alert:
+    """Say that something is wrong, until `end_alert` or the moment `until`. Saying it again only renews the words.
+
+    It is told once more to whom it was told before `worse_at`.
+    """
     alert = session.get(Alert, key, with_for_update=True) or _new(session, key, sentence, now)
     if not is_open(alert, now):
         alert.since, alert.ended_at = now, None
     alert.sentence, alert.until = sentence, until
+    alert.told_at, alert.posted_at = _told_since(alert.told_at, worse_at), _told_since(alert.posted_at, worse_at)
     session.flush()
     return alert
 
 
-def end_alert(session: Session, key: str, now: datetime) -> bool:
-    """Say that it is well again; False where nothing was wrong."""
-    alert = session.get(Alert, key)
+def end_alert(session: Session, key: str, now: datetime, sentence: str = "") -> bool:
+    """Say that it is well again, in these words; False where nothing was wrong."""
+    alert = session.get(Alert, key, with_for_update=True)
     if alert is None or not is_open(alert, now):
         return False
     alert.ended_at = now
+    alert.sentence = sentence or f"This is over: {alert.sentence}"
     return True
 
 
@@ -41,6 +59,29 @@ def open_alerts(session: Session, now: datetime) -> list[Alert]:
 
 def is_open(alert: Alert, now: datetime) -> bool:
     return alert.ended_at is None and (alert.until is None or alert.until > now)
+
+
+def locked_news(session: Session, now: datetime, told_at: InstrumentedAttribute[datetime | None]) -> list[Alert]:
+    """What has begun or ended and was not told yet, by the column that notes it (mail and posts have one each)."""
+    lasting = and_(Alert.ended_at.is_(None), or_(told_at.is_(None), told_at < Alert.since))
+    over = and_(Alert.ended_at.is_not(None), told_at < Alert.ended_at)
+    alerts = session.scalars(select(Alert).where(or_(lasting, over)).order_by(Alert.key).with_for_update())
+    return [alert for alert in alerts if _is_news(alert, now, getattr(alert, told_at.key))]
+
+
+def path_of(key: str) -> str:
+    """The page of the portal that shows more about it."""
+    return PATHS.get(key.partition(":")[0], USUAL_PATH)
+
+
+def _is_news(alert: Alert, now: datetime, told_at: datetime | None) -> bool:
+    if is_open(alert, now):
+        return told_at is None or (told_at < alert.since and told_at <= now - QUIET)
+    return alert.ended_at is not None and told_at is not None and alert.since <= told_at < alert.ended_at
+
+
+def _told_since(told_at: datetime | None, worse_at: datetime | None) -> datetime | None:
+    return None if told_at is not None and worse_at is not None and told_at < worse_at else told_at
 
 
 def _new(session: Session, key: str, sentence: str, now: datetime) -> Alert:

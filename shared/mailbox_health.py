@@ -18,7 +18,7 @@ class State(StrEnum):
 
     WELL = "well"
     NEW = "not polled yet"
-    SHAKY = "fails since a moment ago"
+    SHAKY = "failing since a moment ago"
     FAILING = "failing"
     OFF = "switched off"
 
@@ -49,8 +49,8 @@ def health_of(mailbox: Mailbox, now: datetime, alarm_minutes: float) -> Health:
         fault = mailbox.last_error or NEVER_POLLED
         state = State.FAILING if is_long else State.SHAKY
         return Health(state=state, sentence=_ended(fault), since=mailbox.failing_since, expiry=expiry)
-    if mailbox.last_ok_at is None:
-        return Health(state=State.NEW, sentence="It waits for its first poll.", expiry=expiry)
+    if mailbox.last_poll_at is None:
+        return Health(state=State.NEW, sentence="It is polled in a moment.", expiry=expiry)
     return Health(state=State.WELL, sentence=_ended(mailbox.last_error or expiry or "No fault"), expiry=expiry)
 
 

@@ -1,48 +1,62 @@
-"""Tells the administrators by mail what is wrong, once each time that it goes wrong."""
+"""Tells the administrators by mail what is wrong, once as it begins and once as it ends.
+
+The mail goes from the desk's own address by its own server: never by the mailbox that may be what is broken.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import logging
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.alerts import open_alerts
+from shared.alerts import is_open, locked_news, path_of
 from shared.caps import DEFAULT_CAPS, Caps
-from shared.models import Mailbox, Role, User
+from shared.models import Alert, Mailbox, Role, User
 
-QUIET = timedelta(hours=1)  # what comes and goes is told so often at most
+logger = logging.getLogger(__name__)
+
+BEGUN = "Something needs you"
+ENDED = "It works again"
 
 
 def tell_administrators(session: Session, mailbox: Mailbox, now: datetime, caps: Caps = DEFAULT_CAPS) -> int:
-    """Queue one notice to each administrator with all alerts that are new; returns how many alerts were told.
+    """Queue one notice to each administrator with all that is new; returns how many alerts were told.
 
-    Where a cap lets none of them be told, the next call tries again.
+    Where a cap lets none of them be told, the next call tries again. What begins is logged as an error, too: where
+    no mail goes out at all, that is where it is read.
     """
-    untold = [
-        alert
-        for alert in open_alerts(session, now)
-        if alert.told_at is None or (alert.told_at < alert.since and alert.told_at <= now - QUIET)
-    ]
-    if not untold:
-        return 0
+    news = locked_news(session, now, Alert.told_at)
+    told = [*_tell(session, mailbox, BEGUN, [a for a in news if is_open(a, now)], now, caps)]
+    told += _tell(session, mailbox, ENDED, [a for a in news if not is_open(a, now)], now, caps)
+    for alert in told:
+        alert.told_at = now
+        level = logging.ERROR if is_open(alert, now) else logging.INFO
+        logger.log(level, "alert=%s %s", alert.key, alert.sentence)
+    return len(told)
+
+
+def _tell(
+    session: Session, mailbox: Mailbox, headline: str, alerts: Sequence[Alert], now: datetime, caps: Caps
+) -> Sequence[Alert]:
+    """Tell all administrators of these alerts at once; returns those that were told."""
+    if not alerts:
+        return ()
     admins = session.scalars(select(User).where(User.role == Role.ADMIN, User.disabled_at.is_(None))).all()
     told = [
         outbox.queue_notice(
             session,
             admin,
             mailbox=mailbox,
-            headline="Something needs you",
-            sentences=[alert.sentence for alert in untold],
-            path="/mail",
+            headline=headline,
+            sentences=[alert.sentence for alert in alerts],
+            path=path_of(alerts[0].key),
             now=now,
             caps=caps,
         )
         for admin in admins
     ]
-    if admins and not any(told):
-        return 0
-    for alert in untold:
-        alert.told_at = now
-    return len(untold)
+    return alerts if any(told) or not admins else ()

@@ -61,6 +61,7 @@ class DeskCollector:
             if mailbox["lag_seconds"] is not None:
                 lag.add_metric([mailbox["address"]], mailbox["lag_seconds"])
         yield lag
+        yield GaugeMetricFamily("letterdesk_alerts", "How many things are wrong now", value=len(counts["alerts"]))
 
 
 def _reason(database: Database) -> str | None:

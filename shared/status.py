@@ -10,7 +10,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from shared.alerts import open_alerts
+from shared.mailbox_health import expiry_of
 from shared.models import (
+    Alert,
     Article,
     Delivery,
     DeliveryState,
@@ -38,6 +41,7 @@ def collect(session: Session, now: datetime) -> dict[str, Any]:
         "oldest_unprocessed_seconds": _age(session.scalar(received), now),
         "oldest_undelivered_seconds": _age(session.scalar(queued), now),
         "mailboxes": [_mailbox(row, now) for row in session.scalars(select(Mailbox).order_by(Mailbox.address_key))],
+        "alerts": [_alert(row) for row in open_alerts(session, now)],
     }
 
 
@@ -50,11 +54,17 @@ def _age(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else round(max((now - moment).total_seconds(), 0.0), 3)
 
 
+def _alert(row: Alert) -> dict[str, Any]:
+    return {"key": row.key, "sentence": row.sentence, "since": row.since.isoformat()}
+
+
 def _mailbox(row: Mailbox, now: datetime) -> dict[str, Any]:
     polled = row.imap_url is not None
     return {
         "address": row.address,
         "last_ok": row.last_ok_at.isoformat() if row.last_ok_at else None,
         "last_error": row.last_error,
+        "failing_since": row.failing_since.isoformat() if row.failing_since else None,
+        "expiry": expiry_of(row, now) if row.is_active else "",
         "lag_seconds": _age(row.last_ok_at or row.connected_at, now) if polled else None,
     }

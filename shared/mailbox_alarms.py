@@ -1,0 +1,45 @@
+"""Watches the mailboxes: raises an alert where one has not been read for long, or where its secret ends soon."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.alerts import end_alert, raise_alert
+from shared.mailbox_health import NEVER_POLLED, Health, State, expiry_of, health_of, is_forgotten, moment_of, step_of
+from shared.models import Mailbox
+
+
+def watch_mailboxes(session: Session, now: datetime, alarm_minutes: float) -> None:
+    """Raise and end the alerts "mailbox:ID" and "expiry:ID" by how each mailbox is now."""
+    for mailbox in session.scalars(select(Mailbox).order_by(Mailbox.id).with_for_update()):
+        if is_forgotten(mailbox, now, alarm_minutes):
+            mailbox.failing_since, mailbox.last_error = now, NEVER_POLLED  # the next poll that ends well forgets it
+        _watch_polls(session, mailbox, health_of(mailbox, now, alarm_minutes), now)
+        _watch_secret(session, mailbox, now)
+
+
+def _watch_polls(session: Session, mailbox: Mailbox, health: Health, now: datetime) -> None:
+    key, address = f"mailbox:{mailbox.id}", mailbox.address
+    match health.state:
+        case State.FAILING:
+            since = f" since {moment_of(health.since)}" if health.since else ""
+            sentence = f"No mail for {address} has come in{since}. {health.sentence}"
+            todo = f"What comes waits on its server; try: letterdesk mailbox test {address}"
+            raise_alert(session, key, f"{sentence} {todo}", now)
+        case State.WELL:
+            end_alert(session, key, now, f"{address} works again: its mail comes in.")
+        case State.OFF:
+            end_alert(session, key, now, f"{address} is switched off, so its mail is not waited for any more.")
+
+
+def _watch_secret(session: Session, mailbox: Mailbox, now: datetime) -> None:
+    key, ends = f"expiry:{mailbox.id}", mailbox.secret_expires_at
+    sentence = expiry_of(mailbox, now) if mailbox.is_active else ""
+    step = step_of(ends, now) if ends else None
+    if sentence and ends is not None and step is not None:
+        raise_alert(session, key, sentence, now, worse_at=ends - timedelta(days=step))
+    else:
+        end_alert(session, key, now, f"What {mailbox.address} logs in with does not end soon any more.")
