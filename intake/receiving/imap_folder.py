@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from intake.receiving.imap_connection import ImapFault, said
+from intake.receiving.imap_structure import Node, read_structure
 
 BATCH_MAILS = 50
 BATCH_BYTES = 8 * 1024 * 1024
 SIZES_AT_ONCE = 500
+PIECE = 1024 * 1024  # bytes of a large section that are asked for at once
 SEARCH_WINDOW = 50_000  # imaplib takes no line over 1 MB, and a search answers in one line
+
+GARBAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What imapclient raises on answers that are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,10 @@ class Standing:
     uid: int
     size: int
     internal_date: datetime | None
+
+
+class FolderFault(ImapFault):
+    """One folder cannot be read now; the others can."""
 
 
 class Folder:
@@ -37,20 +46,35 @@ class Folder:
         except IMAPClientAbortError:
             raise
         except IMAPClientError as error:
-            raise ImapFault(f"The folder “{name}” cannot be opened: {said(error)}") from error
+            raise FolderFault(
+                f"The folder “{name}” cannot be opened: {said(error)}. If it was renamed or removed, choose another "
+                "with: letterdesk mailbox set ADDRESS --folder NAME"
+            ) from error
         if b"UIDVALIDITY" not in selected:
-            raise ImapFault(f"The folder “{name}” has no UIDVALIDITY, so its mails cannot be told apart")
+            raise FolderFault(f"The folder “{name}” has no UIDVALIDITY, so its mails cannot be told apart")
         self.uidvalidity = int(selected[b"UIDVALIDITY"])
         self.exists = int(selected.get(b"EXISTS", 0))
         self._next = int(selected.get(b"UIDNEXT", 0))
 
     def uids_after(self, last: int) -> Iterator[int]:
         """All UIDs above `last`, in order. A large folder is searched piece by piece."""
+        for first, end in self._windows(last + 1):
+            yield from self._search(first, end)
+
+    def windows(self, last: int, since: date | None = None) -> Iterator[tuple[int, int, list[int]]]:
+        """The UIDs up to `last`, in pieces: from, to, and the UIDs there of mails that came on that day or later."""
+        for first, end in self._windows(1):
+            if first <= last:
+                upto = min(end or last, last)
+                yield first, upto, self._search(first, upto, since)
+
+    def _windows(self, first: int) -> Iterator[tuple[int, int | None]]:
+        """Ranges that are searched at once; None is the end of the folder."""
         if self.exists <= SEARCH_WINDOW or not self._next:
-            yield from self._search(last + 1, None)
+            yield first, None
             return
-        for first in range(last + 1, self._next, SEARCH_WINDOW):
-            yield from self._search(first, first + SEARCH_WINDOW - 1)
+        for start in range(first, self._next, SEARCH_WINDOW):
+            yield start, start + SEARCH_WINDOW - 1
 
     def standings(self, uids: Sequence[int]) -> list[Standing]:
         """Sizes and dates of mails, in order of UID; those that have gone meanwhile are left out."""
@@ -65,7 +89,10 @@ class Folder:
 
     def still_there(self, uids: Sequence[int]) -> list[int]:
         """Which of `uids` the folder still holds, in order."""
-        return sorted(self._client.search(["UID", ",".join(map(str, uids))])) if uids else []
+        found: list[int] = []
+        for start in range(0, len(uids), SIZES_AT_ONCE):
+            found += self._client.search(["UID", ",".join(map(str, uids[start : start + SIZES_AT_ONCE]))])
+        return sorted(found)
 
     def contents(self, uids: Sequence[int]) -> dict[int, bytes]:
         """The whole mails, where the server hands them out. One that it cannot hand out costs only itself."""
@@ -75,12 +102,42 @@ class Folder:
                 found |= self._fetch([uid])
         return found
 
-    def larger_than(self, size: int) -> list[int]:
-        """The UIDs of the mails of more than `size` bytes."""
-        return sorted(self._client.search(["LARGER", size])) if self.exists else []
+    def structure(self, uid: int) -> Node | None:
+        """The parts of a mail; None where the server does not say, or says what makes no sense."""
+        try:
+            answers = self._client.fetch([uid], ["BODYSTRUCTURE"])
+            return read_structure(answers[uid][b"BODYSTRUCTURE"])
+        except IMAPClientAbortError:
+            raise
+        except (IMAPClientError, *GARBAGE):
+            return None
 
-    def _search(self, first: int, last: int | None) -> list[int]:
-        found = self._client.search(["UID", f"{first}:{last or '*'}"])
+    def section(self, uid: int, name: str, most: int) -> bytes:
+        """The first `most` bytes of a section (RFC 9051 section 6.4.5), fetched in pieces; less where there is less."""
+        pieces: list[bytes] = []
+        got = 0
+        while got < most:
+            wish = min(PIECE, most - got)
+            piece = self._piece(uid, name, got, wish)
+            pieces.append(piece)
+            got += len(piece)
+            if len(piece) < wish:
+                break
+        return b"".join(pieces)[:most]
+
+    def _piece(self, uid: int, name: str, start: int, length: int) -> bytes:
+        try:
+            answer = self._client.fetch([uid], [f"BODY.PEEK[{name}]<{start}.{length}>"]).get(uid, {})
+        except IMAPClientAbortError:
+            raise
+        except (IMAPClientError, *GARBAGE):
+            return b""
+        found = next((value for word, value in answer.items() if word.startswith(b"BODY[")), None)
+        return found if isinstance(found, bytes) else b""
+
+    def _search(self, first: int, last: int | None, since: date | None = None) -> list[int]:
+        dated = ["SINCE", since] if since else []
+        found = self._client.search(["UID", f"{first}:{last or '*'}", *dated])
         return sorted(uid for uid in found if uid >= first)  # "9:*" is "8:9" where 8 is the highest
 
     def _fetch(self, uids: Sequence[int]) -> dict[int, bytes]:

@@ -1,18 +1,19 @@
-"""What the database knows of a polled mailbox: how it is reached, how far it was read, how polls ended."""
+"""What the database knows of a polled mailbox: how it is reached, when its next poll is due, how polls ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.lease import is_free
+from shared import queue
 from shared.mailboxes import ImapServer, MailboxError, parse_imap_url
-from shared.models import FolderCursor, InboundMessage, Mailbox, Policy
+from shared.models import Mailbox, Policy
 from shared.tokens import Tokens
 
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -20,27 +21,32 @@ LONGEST_PAUSE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """All that a poll needs to know of a mailbox."""
+    """All that a poll needs to know of a mailbox. As long as it stays the same, so may the connection."""
 
     mailbox_id: int
     server: ImapServer
     password: str = field(repr=False)
     is_oauth: bool = False
-    folder: str
+    folders: tuple[str, ...]
     policy: Policy
     move_to: str | None
     from_now: bool
     connected_at: datetime | None
-    last_ok_at: datetime | None
+    poll_seconds: int = 60
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A folder under its present UIDVALIDITY; a UID means the same mail only within it."""
+class Ending:
+    """How a pass over a mailbox ended. Only a `fault` makes the pauses grow; a `note` is for people.
 
-    mailbox_id: int
-    folder: str
-    uidvalidity: int
+    `is_behind`: not all that the server held is stored. `is_failing`: and people should hear of it.
+    """
+
+    fault: str | None = None
+    note: str | None = None
+    is_behind: bool = False
+    is_failing: bool = False
 
 
 def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
@@ -60,12 +66,13 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
         server=server,
         password="" if mailbox.oauth else password,
         is_oauth=mailbox.oauth is not None,
-        folder=mailbox.folders[0],
+        folders=tuple(mailbox.folders),
         policy=mailbox.policy,
         move_to=mailbox.move_to,
         from_now=mailbox.from_now,
         connected_at=mailbox.connected_at,
-        last_ok_at=mailbox.last_ok_at,
+        poll_seconds=mailbox.poll_seconds,
+        is_active=mailbox.is_active,
     )
 
 
@@ -77,60 +84,28 @@ def due_mailboxes(session: Session, now: datetime) -> list[int]:
 
 
 def is_due(mailbox: Mailbox, now: datetime) -> bool:
-    """Whether the pause since the last poll is over; each failure doubles it, up to 15 minutes."""
+    """Whether the pause since the last poll is over; each failure doubles it, up to 15 minutes, ±10 % by chance."""
     if mailbox.last_poll_at is None or mailbox.last_poll_at > now:  # or the clock was set back
         return True
     pause = timedelta(seconds=mailbox.poll_seconds)
     if mailbox.failures:
-        pause = max(pause, min(pause * 2 ** min(mailbox.failures, 12), LONGEST_PAUSE))
+        grown = queue.pause(mailbox.failures + 1, first=pause, longest=LONGEST_PAUSE, chance=_chance(mailbox))
+        pause = max(pause, grown)
     return mailbox.last_poll_at + pause <= now
 
 
-def read_cursor(session: Session, place: Place) -> int:
-    """The last UID that was taken in; 0 where the folder, or its UIDVALIDITY, is new."""
-    cursor = session.get(FolderCursor, (place.mailbox_id, place.folder))
-    return cursor.last_uid if cursor is not None and cursor.uidvalidity == place.uidvalidity else 0
+def _chance(mailbox: Mailbox) -> float:
+    """A number from 0 to 1 that stays the same until the next poll, so that mailboxes do not come all at once."""
+    return zlib.crc32(f"{mailbox.id} {mailbox.last_poll_at}".encode()) / 2**32
 
 
-def write_cursor(session: Session, place: Place, last_uid: int) -> None:
-    cursor = session.get(FolderCursor, (place.mailbox_id, place.folder))
-    if cursor is None:
-        cursor = FolderCursor(mailbox_id=place.mailbox_id, folder=place.folder)
-        session.add(cursor)
-    cursor.uidvalidity, cursor.last_uid = place.uidvalidity, last_uid
-
-
-def known_uids(session: Session, place: Place, uids: Sequence[int]) -> set[int]:
-    """Which of `uids` (a batch) the ledger has."""
-    return {uid for uid in session.scalars(_uids(place, InboundMessage.uid.in_(uids))) if uid is not None}
-
-
-def pending_uids(session: Session, place: Place, since: datetime | None) -> list[int]:
-    """What was stored since the last poll that ended well: its policy may not have been applied."""
-    recent = () if since is None else (InboundMessage.received_at >= since,)
-    return [uid for uid in session.scalars(_uids(place, *recent)) if uid is not None]
-
-
-def record_end(session: Session, mailbox_id: int, now: datetime, *, fault: str | None, note: str | None) -> None:
-    """Note how a poll ended. A fault counts as a failure; a note alone does not make the pauses grow."""
+def record_end(session: Session, mailbox_id: int, now: datetime, ending: Ending) -> None:
+    """Note how a pass over a mailbox ended."""
     mailbox = session.get(Mailbox, mailbox_id)
     if mailbox is None:
         return
-    mailbox.last_poll_at, mailbox.last_error = now, fault or note
-    mailbox.failures = mailbox.failures + 1 if fault else 0
-
-
-def record_success(session: Session, mailbox_id: int, now: datetime) -> None:
-    """Note that everything up to now is stored and its policy applied."""
-    mailbox = session.get(Mailbox, mailbox_id)
-    if mailbox is not None:
+    mailbox.last_poll_at, mailbox.last_error = now, ending.fault or ending.note
+    mailbox.failures = mailbox.failures + 1 if ending.fault else 0
+    mailbox.failing_since = (mailbox.failing_since or now) if ending.is_failing else None
+    if not ending.is_behind:
         mailbox.last_ok_at = now
-
-
-def _uids(place: Place, *conditions: ColumnElement[bool]) -> Select[int | None]:
-    here = (
-        InboundMessage.mailbox_id == place.mailbox_id,
-        InboundMessage.folder == place.folder,
-        InboundMessage.uidvalidity == place.uidvalidity,
-    )
-    return select(InboundMessage.uid).where(*here, *conditions).order_by(InboundMessage.uid)

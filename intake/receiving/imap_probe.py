@@ -23,12 +23,19 @@ def probe(account: Account, proof: str | TokenSource, tls: ssl.SSLContext | None
     """What a poll of this mailbox would find, one sentence each. Raises ImapFault where it would fail."""
     server = account.server
     with connected(server, proof, tls) as client:
-        folder = Folder(client, account.folder, readonly=True)
+        folders = [Folder(client, name, readonly=True) for name in account.folders]
         return (
             f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}.",
-            f"The folder “{folder.name}” holds {folder.exists} mails.",
+            *(f"The folder “{folder.name}” holds {folder.exists} mails." for folder in folders),
+            *_idle_sentences(client),
             *_policy_sentences(client, account),
         )
+
+
+def _idle_sentences(client: IMAPClient) -> list[str]:
+    if client.has_capability("IDLE"):
+        return []
+    return ["The server does not tell of new mail (IDLE), so mail is seen at the next poll."]
 
 
 def _policy_sentences(client: IMAPClient, account: Account) -> list[str]:

@@ -1,4 +1,7 @@
-"""Polls every mailbox that is due, each in a thread of its own, so that one that hangs stops no other."""
+"""Polls every mailbox that is due, each in a thread of its own, so that one that hangs stops no other.
+
+Where the server has IDLE, the thread stays with its mailbox and takes mail in as it comes.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from intake.receiving.imap import Desk, poll
+from intake.receiving.imap import attend
+from intake.receiving.imap_desk import Desk
 from intake.receiving.imap_ledger import due_mailboxes
 from intake.receiving.lease import Clock
 from intake.receiving.spool import Spool
@@ -26,7 +31,8 @@ OWNER_LIMIT = 40
 class Pollers:
     """Call `tick()` every few seconds, and `stop()` at the end.
 
-    `tls` replaces the usual check of certificates; for servers with an authority of their own.
+    `tls` replaces the usual check of certificates; for servers with an authority of their own. While `has_room`
+    is false nothing is fetched.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class Pollers:
         max_message_bytes: int,
         clock: Clock = lambda: datetime.now(UTC),
         tls: ssl.SSLContext | None = None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._stopping = threading.Event()
         self._running: dict[int, threading.Thread] = {}
@@ -50,6 +57,7 @@ class Pollers:
             clock=clock,
             tls=tls,
             is_stopping=self._stopping.is_set,
+            has_room=has_room,
         )
 
     def tick(self) -> None:
@@ -78,7 +86,7 @@ class Pollers:
 
     def _poll(self, mailbox_id: int) -> None:
         try:
-            poll(mailbox_id, self._desk)
+            attend(mailbox_id, self._desk)
         except Exception:
             logger.exception("mailbox=%d could not be polled", mailbox_id)
 

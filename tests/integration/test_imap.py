@@ -132,29 +132,6 @@ def test_what_was_committed_before_the_cursor_is_not_taken_again(
     assert subjects(database) == list(range(5))
 
 
-def test_a_mail_that_is_far_too_large_stays_on_the_server_and_is_shown(
-    database: Database, tokens: Tokens, dovecot: Dovecot
-) -> None:
-    put(dovecot, range(1))
-    put(dovecot, range(1, 2), padding=5000)
-    put(dovecot, range(2, 3))
-    mailbox = imap_mailbox(database, tokens, replace(new_mailbox(dovecot), policy="delete"))
-    desk = replace(polling(database, tokens), max_message_bytes=1000)
-    first, second = poll(mailbox, desk), poll(mailbox, desk)
-    assert (first.stored, first.skipped, first.fault) == (2, 1, None)
-    assert subjects(database) == [0, 2]
-    assert dovecot.uids() == [2]
-    assert second.note is not None
-    assert "UID 2 in INBOX" in second.note
-    assert mailbox_of(database, mailbox).last_error == second.note
-
-
-def test_a_mail_somewhat_over_the_limit_is_taken(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
-    put(dovecot, range(1), padding=3000)
-    desk = replace(polling(database, tokens), max_message_bytes=1000)
-    assert poll(imap_mailbox(database, tokens, new_mailbox(dovecot)), desk).stored == 1
-
-
 def test_another_folder_can_be_polled(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
     with dovecot.client() as client:
         client.create_folder("Büro & Co")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientError
 
 from intake.receiving.imap import poll
-from intake.receiving.imap_policy import apply_policy
+from intake.receiving.imap_policy import MOST_REFUSALS, settle
 from shared.database import Database
 from shared.mailboxes import NewMailbox
-from shared.models import Mailbox, Policy
+from shared.models import FolderCursor, Mailbox, Policy
 from shared.tokens import Tokens
 from tests.dovecot import PASSWORD, Dovecot, running_dovecot
 from tests.receiving import DESK, imap_mailbox, mailbox_of, polling, stored
@@ -93,13 +94,15 @@ def test_a_policy_that_failed_is_applied_at_the_next_poll_and_mail_is_taken_mean
     assert failed.note is not None
     assert "“move” failed" in failed.note
     box = mailbox_of(database, mailbox)
-    assert (box.last_ok_at, box.failures, box.last_error) == (None, 0, failed.note)
+    assert (box.failures, box.failing_since, box.last_error) == (0, None, failed.note)
+    assert box.last_ok_at is not None  # all mail is stored
+    assert unsettled(database, mailbox) == "1:5"
     assert len(dovecot.uids()) == 5
     set_policy(database, mailbox, Policy.MOVE, "Done")
     again = poll(mailbox, desk)
     assert (again.stored, again.note) == (0, None)
     assert (dovecot.uids(), len(dovecot.uids("Done"))) == ([], 5)
-    assert mailbox_of(database, mailbox).last_ok_at is not None
+    assert unsettled(database, mailbox) == ""
 
 
 def test_another_policy_leaves_alone_what_was_kept_before(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
@@ -123,9 +126,9 @@ def test_an_old_server_copies_and_marks_and_a_repeat_copies_nothing_twice(doveco
     with OldServer("127.0.0.1", dovecot.port, ssl=False, timeout=20) as client:
         client.login(dovecot.user, PASSWORD)
         client.select_folder("INBOX")
-        apply_policy(client, Policy.MOVE, "Done", [1, 2])
-        apply_policy(client, Policy.MOVE, "Done", [1, 2])
-        apply_policy(client, Policy.DELETE, None, [3])
+        settle(client, Policy.MOVE, "Done", [1, 2])
+        settle(client, Policy.MOVE, "Done", [1, 2])
+        settle(client, Policy.DELETE, None, [3])
     assert len(dovecot.uids("Done")) == 2
     assert dovecot.uids(criteria="UNDELETED") == [4, 5]
 
@@ -135,7 +138,42 @@ def test_a_poll_that_died_before_the_policy_is_made_good(database: Database, tok
     poll(mailbox, desk)
     with database.transaction() as session:
         box = session.get_one(Mailbox, mailbox)
-        box.policy, box.last_ok_at = Policy.DELETE, min(row.received_at for row in stored(database))
+        box.policy = Policy.DELETE
         box.lease_by, box.lease_until = "dead", datetime(2026, 1, 1, tzinfo=UTC)
+        session.get_one(FolderCursor, (mailbox, "INBOX")).unsettled = "2:4"
     assert poll(mailbox, replace(desk, owner="next")).fault is None
-    assert dovecot.uids() == []
+    assert dovecot.uids() == [1, 5]
+
+
+class Refusing(IMAPClient):
+    """A client whose server refuses to touch a mail."""
+
+    refused = frozenset({3})
+
+    def add_flags(self, messages: Sequence[int], flags: object, silent: bool = False) -> object:  # noqa: FBT001, FBT002
+        if self.refused.intersection(messages):
+            raise IMAPClientError("NO that one is mine")
+        return super().add_flags(messages, flags, silent)
+
+
+def test_one_mail_that_the_server_refuses_to_touch_does_not_hold_up_the_others(dovecot: Dovecot) -> None:
+    with Refusing("127.0.0.1", dovecot.port, ssl=False, timeout=20) as client:
+        client.login(dovecot.user, PASSWORD)
+        client.select_folder("INBOX")
+        outcome = settle(client, Policy.DELETE, None, [1, 2, 3, 4, 5])
+    assert outcome.uids == {1, 2, 4, 5}
+    assert "that one is mine" in str(outcome.refusal)
+    assert dovecot.uids() == [3]
+
+
+def test_a_server_that_refuses_everything_is_not_asked_for_each_mail(dovecot: Dovecot) -> None:
+    with Refusing("127.0.0.1", dovecot.port, ssl=False, timeout=20) as client:
+        client.refused = frozenset(range(1, 2001))
+        outcome = settle(client, Policy.SEEN, None, range(1, 2001))
+    assert outcome.uids == set()
+    assert outcome.refusals == MOST_REFUSALS // 4
+
+
+def unsettled(database: Database, mailbox: int) -> str:
+    with database.reading() as session:
+        return session.get_one(FolderCursor, (mailbox, "INBOX")).unsettled

@@ -1,0 +1,97 @@
+"""How far a folder is taken in, and which of its mails the ledger has.
+
+What lies up to `last_uid` is in the ledger, was left alone on purpose, or is named in `missing`. What is named in
+`unsettled` is in the ledger, but its policy may not have been applied. A cursor is written after the mails that it
+speaks of, so that a crash leaves mails to be looked at again, never mails to be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from intake.receiving import sequence
+from shared.models import FolderCursor, InboundMessage
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder under its present UIDVALIDITY; a UID means the same mail only within it."""
+
+    mailbox_id: int
+    folder: str
+    uidvalidity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a folder is taken in. `is_renewed`: it was under another UIDVALIDITY when it was last looked at."""
+
+    last_uid: int = 0
+    missing: frozenset[int] = frozenset()
+    unsettled: frozenset[int] = frozenset()
+    reconciled_at: datetime | None = None
+    renewed_at: datetime | None = None
+    is_renewed: bool = False
+
+
+def read_cursor(session: Session, place: Place) -> Cursor:
+    """Read how far a folder is taken in: not at all, where it or its UIDVALIDITY is new."""
+    row = session.get(FolderCursor, (place.mailbox_id, place.folder))
+    if row is None:
+        return Cursor()
+    if row.uidvalidity != place.uidvalidity:
+        return Cursor(renewed_at=row.renewed_at, is_renewed=True)
+    return Cursor(
+        last_uid=row.last_uid,
+        missing=sequence.from_text(row.missing),
+        unsettled=sequence.from_text(row.unsettled),
+        reconciled_at=row.reconciled_at,
+        renewed_at=row.renewed_at,
+    )
+
+
+def write_cursor(session: Session, place: Place, cursor: Cursor) -> None:
+    row = session.get(FolderCursor, (place.mailbox_id, place.folder))
+    if row is None:
+        row = FolderCursor(mailbox_id=place.mailbox_id, folder=place.folder)
+        session.add(row)
+    row.uidvalidity, row.last_uid = place.uidvalidity, cursor.last_uid
+    row.missing, row.unsettled = sequence.to_text(cursor.missing), sequence.to_text(cursor.unsettled)
+    row.reconciled_at, row.renewed_at = cursor.reconciled_at, cursor.renewed_at
+
+
+def known_mails(session: Session, place: Place, uids: Collection[int]) -> dict[int, bool]:
+    """Which of `uids` the ledger has, and whether it has them whole."""
+    found: dict[int, bool] = {}
+    for part in _parts(sorted(uids)):
+        here = _here(place, InboundMessage.uid.in_(part))
+        rows = session.execute(select(InboundMessage.uid, InboundMessage.notes).where(*here))
+        found |= {row.uid: not row.notes for row in rows}
+    return found
+
+
+def known_uids(session: Session, place: Place, first: int, last: int) -> set[int]:
+    """The UIDs from `first` to `last` that the ledger has."""
+    here = _here(place, InboundMessage.uid.between(first, last))
+    return {uid for uid in session.scalars(select(InboundMessage.uid).where(*here)) if uid is not None}
+
+
+def _here(place: Place, condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        InboundMessage.mailbox_id == place.mailbox_id,
+        InboundMessage.folder == place.folder,
+        InboundMessage.uidvalidity == place.uidvalidity,
+        condition,
+    )
+
+
+def _parts(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(uids), AT_ONCE):
+        yield uids[start : start + AT_ONCE]

@@ -1,0 +1,179 @@
+"""One pass over a folder: take in what is new, by UID, oldest first.
+
+In each step the mails are committed first, then the cursor, then the mailbox's policy is applied. A crash between
+any two of them costs nothing: mails beyond the cursor that the ledger has already are not taken again, and the
+cursor names the mails whose policy may not have been applied.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+
+from imapclient import IMAPClient
+
+from intake.receiving.imap_connection import sentence
+from intake.receiving.imap_cursor import Place, known_mails, read_cursor, write_cursor
+from intake.receiving.imap_desk import Desk, Tally
+from intake.receiving.imap_fetch import Fetching
+from intake.receiving.imap_folder import SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
+from intake.receiving.imap_ledger import Account
+from intake.receiving.imap_policy import settle
+from intake.receiving.imap_reconcile import is_due, lacking
+from shared.models import Policy
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMES = 10
+RENEWALS_APART = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A connection to a mailbox. `is_over` says that nothing more may be taken in."""
+
+    client: IMAPClient
+    account: Account
+    desk: Desk
+    is_over: Callable[[], bool]
+
+
+class FolderPass:
+    """One pass. `run` raises FolderFault where this folder cannot be read, and what the connection raises."""
+
+    def __init__(self, visit: Visit, name: str, tally: Tally) -> None:
+        self._visit = visit
+        self._desk = visit.desk
+        self._account = visit.account
+        self._tally = tally
+        self._folder = Folder(visit.client, name)
+        self._place = Place(mailbox_id=visit.account.mailbox_id, folder=name, uidvalidity=self._folder.uidvalidity)
+        self._fetching = Fetching(self._desk, self._account, self._folder, self._place)
+        with self._desk.database.reading() as session:
+            self._cursor = self._saved = read_cursor(session, self._place)
+
+    def run(self) -> int:
+        """Take in all that is to be had; returns the highest UID that was looked at."""
+        self._begin()
+        self._settle_again()
+        missing = self._cursor.missing
+        if self._take(self._folder.uids_after(self._cursor.last_uid)):
+            self._ask_again(missing | self._reconcile())
+        self._save()
+        return self._cursor.last_uid
+
+    def _begin(self) -> None:
+        """Go through the folder again where its UIDVALIDITY is another, but not again and again."""
+        if self._account.policy is Policy.KEEP:
+            self._cursor = replace(self._cursor, unsettled=frozenset())
+        if not self._cursor.is_renewed:
+            return
+        now, last = self._desk.clock(), self._cursor.renewed_at
+        if last is not None and now - RENEWALS_APART < last <= now:
+            raise FolderFault(
+                f"The server has numbered the mails of the folder “{self._place.folder}” anew twice within an hour "
+                f"(UIDVALIDITY); it is gone through again at {last + RENEWALS_APART:%H:%M} UTC, nothing is lost"
+            )
+        self._cursor = replace(self._cursor, renewed_at=now, is_renewed=False)
+
+    def _take(self, uids: Iterable[int]) -> bool:
+        """Take mails in, batch by batch; False where this was ended before its time."""
+        for batch in batches(self._standings(iter(uids))):
+            if self._visit.is_over():
+                self._tally.is_behind = True
+                return False
+            self._step(batch)
+        return True
+
+    def _standings(self, uids: Iterator[int]) -> Iterator[Standing]:
+        while part := list(islice(uids, SIZES_AT_ONCE)):
+            yield from self._folder.standings(part)
+
+    def _step(self, batch: list[Standing]) -> None:
+        """Commit the mails, then the cursor, then apply the policy."""
+        uids = {standing.uid for standing in batch}
+        with self._desk.database.reading() as session:
+            known = known_mails(session, self._place, uids)
+        wanted = [each for each in batch if each.uid not in known and not self._fetching.is_left_alone(each)]
+        mails = self._fetching.mails(wanted)
+        ids = self._desk.spool.accept_now(list(mails.values()))
+        lost = self._folder.still_there([each.uid for each in wanted if each.uid not in mails])
+        stored = known | {uid: not mail.notes for uid, mail in mails.items()}
+        self._move_cursor(uids, lost, stored)
+        new = sum(number is not None for number in ids)
+        self._tally.stored += new
+        self._tally.known += len(known) + len(ids) - new
+        self._tally.skipped += len(batch) - len(known) - len(ids)
+        self._settle(stored)
+
+    def _move_cursor(self, uids: set[int], lost: list[int], stored: Collection[int]) -> None:
+        pending = frozenset() if self._account.policy is Policy.KEEP else frozenset(stored)
+        self._cursor = replace(
+            self._cursor,
+            last_uid=max(self._cursor.last_uid, *uids),
+            missing=(self._cursor.missing - uids) | frozenset(lost),
+            unsettled=self._cursor.unsettled | pending,
+        )
+        self._save()
+
+    def _save(self) -> None:
+        if self._cursor != self._saved:
+            with self._desk.database.transaction() as session:
+                write_cursor(session, self._place, self._cursor)
+            self._saved = self._cursor
+
+    # ------------------------------------------------------------------ what is missing
+
+    def _reconcile(self) -> frozenset[int]:
+        """Now and then compare all that the server holds with the ledger, and fetch what the ledger lacks."""
+        now = self._desk.clock()
+        if not is_due(self._cursor, now):
+            return frozenset()
+        found = lacking(self._desk.database, self._folder, self._place, self._cursor, self._fetching.since)
+        if self._account.from_now:
+            standings = self._standings(iter(sorted(found)))
+            found = frozenset(each.uid for each in standings if not self._fetching.is_left_alone(each))
+        if found:
+            said = f"{len(found)} mails in the folder “{self._place.folder}” were not in the ledger and are fetched now"
+            logger.warning("mailbox=%d: %s", self._place.mailbox_id, said)
+            self._tally.note(said)
+        self._cursor = replace(self._cursor, missing=self._cursor.missing | found, reconciled_at=now)
+        self._save()
+        return found
+
+    def _ask_again(self, uids: frozenset[int]) -> None:
+        """Ask again for what is missing, as long as the server has it; say so where it does not hand it out."""
+        there = self._folder.still_there(sorted(uids))
+        self._cursor = replace(self._cursor, missing=self._cursor.missing - uids | frozenset(there))
+        self._take(there)
+        if self._cursor.missing:
+            self._tally.is_behind = True
+            names = ", ".join(map(str, sorted(self._cursor.missing)[:MOST_NAMES]))
+            self._tally.note(f"The server does not hand out mail UID {names} in {self._place.folder}")
+
+    # ------------------------------------------------------------------ what happens on the server
+
+    def _settle_again(self) -> None:
+        """Apply the policy to what is stored, but may have been left as it was."""
+        if not self._cursor.unsettled:
+            return
+        with self._desk.database.reading() as session:
+            stored = known_mails(session, self._place, self._cursor.unsettled)
+        self._cursor = replace(self._cursor, unsettled=frozenset(stored))
+        self._settle(stored)
+
+    def _settle(self, stored: Mapping[int, bool]) -> None:
+        """Apply the policy, as far as the server lets us; a mail that is not stored whole is never moved or deleted."""
+        account = self._account
+        if account.policy is Policy.KEEP:
+            return
+        for policy, is_whole in ((account.policy, True), (Policy.SEEN, False)):
+            uids = [uid for uid, whole in stored.items() if whole is is_whole]
+            outcome = settle(self._visit.client, policy, account.move_to, uids)
+            self._cursor = replace(self._cursor, unsettled=self._cursor.unsettled - outcome.uids)
+            if outcome.refusal is not None:
+                why = sentence(outcome.refusal, account.server)
+                self._tally.note(f"All mail is stored, but “{policy.value}” failed: {why}")
