@@ -39,9 +39,9 @@ def post(url: str, content: bytes, headers: Mapping[str, str], *, seconds: float
     """Post to a server and return what it says. `seconds` limits each wait. Raises WebError."""
     if url.partition(":")[0].lower() not in SCHEMES:
         raise WebError("has no address of the web")
-    request = urllib.request.Request(url, content, dict(headers), method="POST")  # noqa: S310 - checked above
     opener = urllib.request.build_opener(_NoRedirects)
     try:
+        request = urllib.request.Request(url, content, dict(headers), method="POST")  # noqa: S310 - checked above
         with opener.open(request, timeout=seconds) as answer:
             return Answer(status=answer.status, content=_read(answer))
     except urllib.error.HTTPError as error:

@@ -38,7 +38,7 @@ mail_gid = {mail_group}
 first_valid_uid = 1
 mail_fsync = never
 mail_max_userip_connections = 50
-passdb {{
+{oauth}passdb {{
   driver = static
   args = password={password}
 }}
@@ -68,6 +68,19 @@ service stats {{
 namespace inbox {{
   inbox = yes
 }}
+"""
+OAUTH = """auth_mechanisms = plain {mechanisms}
+passdb {{
+  driver = oauth2
+  mechanisms = {mechanisms}
+  args = {home}/oauth2.conf.ext
+}}
+"""
+INTROSPECTION = """introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
 """
 TLS = "yes\nssl_cert = <{home}/cert.pem\nssl_key = <{home}/key.pem"
 
@@ -109,13 +122,21 @@ class Dovecot:
             (box / name).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bearers:
+    """Access tokens are taken by these SASL mechanisms, and asked about at `introspection_url` (RFC 7662)."""
+
+    introspection_url: str
+    mechanisms: str = "xoauth2 oauthbearer"
+
+
 @contextmanager
-def running_dovecot(certificate: tuple[Path, Path] | None = None) -> Iterator[Dovecot]:
+def running_dovecot(certificate: tuple[Path, Path] | None = None, bearers: Bearers | None = None) -> Iterator[Dovecot]:
     """Start a Dovecot and stop it again. `certificate`: PEM files of the certificate and its key."""
     home = Path(tempfile.mkdtemp(prefix="letterdesk-dovecot-"))  # short: socket paths end at 108 bytes
     server = Dovecot(port=_free_port(), tls_port=_free_port() if certificate else 0, home=home)
     try:
-        _configure(server, certificate)
+        _configure(server, certificate, bearers)
         child = subprocess.Popen([_program(), "-F", "-c", str(home / "dovecot.conf")], start_new_session=True)
         try:
             _wait_until_up(server, child)
@@ -134,7 +155,7 @@ def _program() -> str:
     return program
 
 
-def _configure(server: Dovecot, certificate: tuple[Path, Path] | None) -> None:
+def _configure(server: Dovecot, certificate: tuple[Path, Path] | None, bearers: Bearers | None) -> None:
     home = server.home
     home.chmod(0o755)
     names = _names()
@@ -143,8 +164,12 @@ def _configure(server: Dovecot, certificate: tuple[Path, Path] | None) -> None:
         shutil.copy(certificate[0], home / "cert.pem")
         shutil.copy(certificate[1], home / "key.pem")
     ssl = TLS.format(home=home) if certificate else "no"
-    text = CONFIG.format(home=home, port=server.port, tls_port=server.tls_port, ssl=ssl, password=PASSWORD, **names)
+    oauth = OAUTH.format(home=home, mechanisms=bearers.mechanisms) if bearers else ""
+    ports = {"port": server.port, "tls_port": server.tls_port}
+    text = CONFIG.format(home=home, ssl=ssl, password=PASSWORD, oauth=oauth, **ports, **names)
     (home / "dovecot.conf").write_text(text)
+    if bearers:
+        (home / "oauth2.conf.ext").write_text(INTROSPECTION.format(url=bearers.introspection_url))
     if os.geteuid() == 0:
         shutil.chown(home / "mail", names["mail"])
 
