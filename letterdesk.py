@@ -22,7 +22,7 @@ from intake import demo, examine, ledger_commands, mailbox_commands
 from intake.outbound.transport import TransportError
 from intake.parsing.attachments import extract
 from intake.parsing.message import parse
-from intake.pipeline import Pipeline
+from intake.pipeline import open_pipeline
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.smtp import ReceiveError
 from intake.replaying import ReplayError
@@ -116,7 +116,7 @@ def run_worker(*, with_parent: bool) -> None:
     """Process stored mail, beside the intake that started this."""
     start_logging()
     with open_desk() as desk:
-        worker = Worker("pipeline", Pipeline(desk.database, desk.tokens).run_once)
+        worker = Worker("pipeline", open_pipeline(desk.settings, desk.database, desk.tokens).run_once)
         worker.start()
         wait_for_the_end(with_parent=with_parent)
         worker.stop()

@@ -36,7 +36,7 @@ def explain_mail(*, paths: tuple[str, ...], as_json: bool, save_to: Path | None)
     console = Console(highlight=False)
     with _known_facts(settings) as session:
         own = frozenset({address_key(settings.address)})
-        for reading in examine.read(paths, own, save_to):
+        for reading in examine.read(paths, own, save_to, settings.trusted_host_names):
             decided = examine.decision(session, reading.message, settings.address, tokens)
             told: dict[str, Any] = {**reading.told, "decision": decided}
             if as_json:

@@ -47,15 +47,19 @@ def files(paths: Sequence[str]) -> Iterator[str]:
             yield path
 
 
-def read(paths: Sequence[str], own: frozenset[str], save_to: Path | None) -> Iterator[Reading]:
+def read(
+    paths: Sequence[str], own: frozenset[str], save_to: Path | None, trusted_hosts: frozenset[str] = frozenset()
+) -> Iterator[Reading]:
     """Read mail files in order, many with several processes. `save_to` gets each attachment's bytes as SHA256.
+
+    `trusted_hosts` are the servers whose mark of spam is believed.
 
     Raises ExamineError where a file cannot be read.
     """
     names = list(files(paths))
     if save_to is not None:
         _make(save_to)
-    read_one = partial(_read, own=own, save_to=save_to)
+    read_one = partial(_read, own=own, save_to=save_to, trusted_hosts=trusted_hosts)
     if len(names) < FEW or STDIN in names:
         yield from map(read_one, names)
         return
@@ -80,8 +84,8 @@ def _facts(session: Session | None, arrival: Arrival, tokens: Tokens) -> Facts:
     return gather(session, [arrival], tokens, lock=False)
 
 
-def _read(name: str, *, own: frozenset[str], save_to: Path | None) -> Reading:
-    message = parse(_content(name), own_addresses=own)
+def _read(name: str, *, own: frozenset[str], save_to: Path | None, trusted_hosts: frozenset[str]) -> Reading:
+    message = parse(_content(name), own_addresses=own, trusted_hosts=trusted_hosts)
     told = describe(name, message)
     if save_to is not None:
         for attachment in message.attachments:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import and_, select, update
@@ -25,6 +26,8 @@ from intake.routing.outlook import after
 from intake.stored import Reader, Stored, load, read
 from intake.types import ACTIONS, Arrival, Decision, Facts
 from shared import queue
+from shared.caps import DEFAULT_CAPS, Caps, caps_of
+from shared.config import Settings
 from shared.database import Database
 from shared.database_faults import Fault, fault_of
 from shared.inbound import is_refreshing
@@ -73,6 +76,7 @@ class Pipeline:
         clock: Clock | None = None,
         reader: Reader | None = None,
         *,
+        caps: Caps = DEFAULT_CAPS,
         sleep: Callable[[float], object] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -80,6 +84,7 @@ class Pipeline:
         self._tokens = tokens
         self._clock = clock or (lambda: datetime.now(UTC))
         self._reader = reader or read
+        self._caps = caps
         self._sleep = sleep
         self._chance = chance
         self._owner = uuid.uuid4().hex
@@ -197,7 +202,7 @@ class Pipeline:
             self._renew(session, [arrival.inbound_id for arrival in arrivals])
             facts = lookup.gather(session, arrivals, self._tokens)
             decided = list(decisions(arrivals, facts, self._tokens))
-            record.apply(session, decided, facts, self._tokens, now)
+            record.apply(session, decided, facts, self._tokens, now, self._caps)
         return decided
 
     def _again_after_conflicts(self, write: Callable[[], Result]) -> Result:
@@ -251,6 +256,12 @@ class Pipeline:
             else:
                 wait = queue.pause(row.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, chance=self._chance())
                 row.due_at = self._clock() + wait
+
+
+def open_pipeline(settings: Settings, database: Database, tokens: Tokens) -> Pipeline:
+    """The pipeline of a desk as it is set."""
+    reader = partial(read, trusted_hosts=settings.trusted_host_names)
+    return Pipeline(database, tokens, reader=reader, caps=caps_of(settings))
 
 
 def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iterator[tuple[Arrival, Decision]]:

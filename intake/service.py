@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from intake.alert_posts import post_news
 from intake.outbound.deliver import Outbox
-from intake.pipeline import Pipeline
+from intake.pipeline import open_pipeline
 from intake.receiving.pollers import Pollers
 from intake.receiving.smtp import Limits, SmtpServer
 from intake.receiving.spool import Spool
@@ -89,7 +89,7 @@ class Intake:
         tokens = Tokens(settings.secret_key, *settings.old_keys)
         self._delivering = Outbox(database, tokens, settings)
         self._outbox = Worker("outbox", self._delivering.run_once)
-        self._pipeline = Worker("pipeline", Pipeline(database, tokens).run_once, self._outbox.wake)
+        self._pipeline = Worker("pipeline", open_pipeline(settings, database, tokens).run_once, self._outbox.wake)
         self._spool = Spool(database, self._pipeline.wake)
         self._smtp = self._smtp_server() if settings.smtp_listen else None
         self._pollers = Pollers(

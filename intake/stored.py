@@ -50,9 +50,9 @@ def load(session: Session, ids: Sequence[int]) -> list[Stored]:
     return [_stored(*found[number], own, raw_mail(session, number)) for number in ids if number in found]
 
 
-def read(mail: Stored) -> Arrival:
+def read(mail: Stored, trusted_hosts: frozenset[str] = frozenset()) -> Arrival:
     """Read one stored mail. Pure. What receiving did to it stands first among its defects."""
-    message = parse(mail.content, own_addresses=mail.own, envelope_from=mail.envelope_from)
+    message = parse(mail.content, own_addresses=mail.own, envelope_from=mail.envelope_from, trusted_hosts=trusted_hosts)
     return Arrival(
         inbound_id=mail.inbound_id,
         mailbox_id=mail.mailbox_id,

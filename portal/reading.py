@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -140,14 +141,31 @@ def _opened(detail: Mapping[str, Any]) -> Markup:
 
 def _bounced(detail: Mapping[str, Any]) -> Markup:
     words = " ".join(str(detail[key]) for key in ("status", "diagnostic") if detail.get(key))
-    return Markup("Mail to {} came back: <code>{}</code>").format(_b(detail.get("recipient", "")), words)
+    fate = "is late" if detail.get("action") == "delayed" else "came back"
+    return Markup("Mail to {} {}: <code>{}</code>").format(_b(detail.get("recipient", "")), fate, words)
 
 
 def _capped(detail: Mapping[str, Any]) -> Markup:
     what = CAUSE_WORDS.get(str(detail.get("suppressed")), "Mail")
-    return Markup("{} not sent: at most {} automatic mails {} go out").format(
-        what, detail.get("most", "so many"), detail.get("cap", "of this kind")
+    words = Markup("{} not sent: at most {} automatic mails {} go out within {}").format(
+        what, detail.get("most", "so many"), detail.get("cap", "of this kind"), detail.get("within", "a time")
     )
+    until = detail.get("until")
+    return words + (f". There is room again at {_moment(until)}" if until else "")
+
+
+def _moment(moment: str) -> str:
+    """A moment of an event's detail as people say it (UTC)."""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%H:%M on %d %b} UTC"
+
+
+def _suspended(detail: Mapping[str, Any]) -> Markup:
+    address, why = _b(detail.get("address", "")), detail.get("diagnostic", "")
+    return Markup("No automatic mail goes to {} any more: <code>{}</code>").format(address, why)
+
+
+def _resumed(detail: Mapping[str, Any]) -> Markup:
+    return Markup("Automatic mail goes to {} again").format(_b(detail.get("address", "")))
 
 
 def _joined(detail: Mapping[str, Any]) -> Markup:
@@ -188,6 +206,8 @@ EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.CAPPED: ("auto", _capped),
     EventKind.NOT_SENT: ("bounce", _not_sent),
     EventKind.UNDONE: ("again", _undone),
+    EventKind.SUSPENDED: ("bounce", _suspended),
+    EventKind.RESUMED: ("check", _resumed),
     EventKind.ALSO_AT: (
         "post",
         lambda detail: Markup("The same mail came to {} as well").format(_b(detail.get("mailbox", "another mailbox"))),

@@ -30,6 +30,7 @@ from intake.types import (
     Refresh,
 )
 from shared import tickets
+from shared.caps import DEFAULT_CAPS, Caps
 from shared.models import Article, EventKind, Fingerprint, InboundMessage, InboundState, MessageRef, Ticket
 from shared.tokens import Tokens
 
@@ -44,12 +45,19 @@ STATES: dict[type[Decision], InboundState] = {
 }
 
 
-def apply(session: Session, decided: Sequence[Decided], facts: Facts, tokens: Tokens, now: datetime) -> None:
+def apply(
+    session: Session,
+    decided: Sequence[Decided],
+    facts: Facts,
+    tokens: Tokens,
+    now: datetime,
+    caps: Caps = DEFAULT_CAPS,
+) -> None:
     """Write the decisions about a batch. `facts` are those that were gathered before the first of them.
 
     New tickets get the numbers after `facts.last_number`, in the order of the batch.
     """
-    books = open_books(session, decided, facts, tokens, now)
+    books = open_books(session, decided, facts, tokens, now, caps)
     number = facts.last_number
     for arrival, decision in decided:
         match decision:

@@ -14,7 +14,8 @@ from intake.routing.participants import author, copied
 from intake.types import AppendArticle, Arrival, Decision, Facts, OpenTicket, Person, RecordBounce
 from shared import people
 from shared.addresses import address_key
-from shared.models import InboundMessage, Participant, Ticket, User
+from shared.caps import Caps
+from shared.models import Delivery, InboundMessage, Participant, Ticket, User
 from shared.tokens import Tokens
 
 Decided = tuple[Arrival, Decision]
@@ -33,9 +34,13 @@ class Books:
     rows: dict[int, InboundMessage]
     known: set[tuple[str, int]]
     members: dict[tuple[int, int], Participant]
+    copies: dict[int, Delivery]
+    caps: Caps
 
 
-def open_books(session: Session, decided: Sequence[Decided], facts: Facts, tokens: Tokens, now: datetime) -> Books:
+def open_books(
+    session: Session, decided: Sequence[Decided], facts: Facts, tokens: Tokens, now: datetime, caps: Caps
+) -> Books:
     """Lock and read what the decisions about a batch touch; people who are new are made."""
     numbers = {d.ticket for _, d in decided if isinstance(d, AppendArticle | RecordBounce) and d.ticket}
     numbers |= {d.follows for _, d in decided if isinstance(d, OpenTicket) and d.follows}
@@ -54,8 +59,19 @@ def open_books(session: Session, decided: Sequence[Decided], facts: Facts, token
         tickets={ticket.id: ticket for ticket in found},
         rows={row.id: row for row in rows},
         known={(digest, mailbox) for digest, places in facts.seen.items() for mailbox in places},
+        copies=_copies(session, decided),
+        caps=caps,
         members={(member.ticket_id, member.user_id): member for member in members},
     )
+
+
+def _copies(session: Session, decided: Sequence[Decided]) -> dict[int, Delivery]:
+    """What we sent that came back, by id; locked, so that nobody who sends it writes over it."""
+    ids = {d.delivery_id for _, d in decided if isinstance(d, RecordBounce) and d.delivery_id is not None}
+    if not ids:
+        return {}
+    rows = session.scalars(select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update())
+    return {row.id: row for row in rows}
 
 
 def _people(session: Session, decided: Sequence[Decided], facts: Facts, now: datetime) -> dict[str, User]:

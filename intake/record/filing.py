@@ -34,7 +34,7 @@ def open_ticket(books: Books, arrival: Arrival, decision: OpenTicket, number: in
     if decision.follows is not None:
         tickets.link(books.session, ticket, books.tickets[decision.follows], books.now)
     if decision.acknowledge:
-        outbox.queue_acknowledgement(books.session, ticket, tokens=books.tokens, now=books.now)
+        outbox.queue_acknowledgement(books.session, ticket, tokens=books.tokens, now=books.now, caps=books.caps)
 
 
 def append_article(books: Books, arrival: Arrival, decision: AppendArticle) -> None:

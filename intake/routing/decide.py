@@ -1,15 +1,17 @@
 """Say what to do with a mail. Pure: all it may depend on is in its arguments.
 
-The order of the kinds is: what a person ordered, what is here already, our own mail come back, bounces, then the
-clues to a ticket. Automatic mail is filed like any other, but opens nothing again and is never answered.
+The order of the kinds is: what a person ordered, what is here already, our own mail come back, bounces, what is marked
+as spam, then the clues to a ticket. Automatic mail is filed like any other, but opens nothing again and is never
+answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from intake.routing.bounced import recorded
 from intake.routing.participants import NOBODY, author, is_own
-from intake.routing.threading import Candidate, candidates, suffixes
+from intake.routing.threading import Candidate, candidates
 from intake.types import (
     AppendArticle,
     Arrival,
@@ -21,9 +23,7 @@ from intake.types import (
     Kind,
     OpenTicket,
     PersonOrder,
-    RecordBounce,
     Refresh,
-    SentCopy,
     Thread,
 )
 from shared.addresses import address_key
@@ -60,7 +60,8 @@ def _ordered(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None
             reopen=_is_from_a_person(arrival),
             stranger=_sender(arrival) not in thread.participants,
         )
-    return OpenTicket(reason=_why_ordered(order), acknowledge=_may_acknowledge(arrival, facts))
+    vouched = order.by is not None or arrival.message.spam_mark is None
+    return OpenTicket(reason=_why_ordered(order), acknowledge=vouched and _may_acknowledge(arrival, facts))
 
 
 def _why_ordered(order: PersonOrder) -> str:
@@ -94,41 +95,21 @@ def _bounce(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
     report = arrival.message.bounce
     if arrival.message.kind is not Kind.BOUNCE or report is None:
         return None
-    clues: list[Clue] = []
-    copy = _copy_by_envelope(arrival, facts, tokens, clues) or _copy_by_message_id(arrival, facts, clues)
-    if copy is None:
-        return RecordBounce(reason="It is a bounce of nothing that we sent.", delivery_id=None, clues=tuple(clues))
-    return RecordBounce(
-        reason=f"It is a bounce of what we sent to {copy.recipient}.",
-        delivery_id=copy.delivery_id,
-        recipient=copy.recipient,
-        ticket=copy.ticket,
-        clues=tuple(clues),
-    )
+    return recorded(arrival, report, facts, tokens)
 
 
-def _copy_by_envelope(arrival: Arrival, facts: Facts, tokens: Tokens, clues: list[Clue]) -> SentCopy | None:
-    for suffix in suffixes(arrival, facts.own):
-        number = tokens.delivery_of_bounce(suffix)
-        copy = facts.copies.get(number) if number is not None else None
-        if copy is not None:
-            clues.append(Clue(kind="bounce_address", value=f"+{suffix}", ticket=copy.ticket, used=True))
-            return copy
-    return None
+def _spam(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
+    """Hold what a trusted server marks, whatever it names: a signed address is known to all who were written to."""
+    mark = arrival.message.spam_mark
+    if mark is None:
+        return None
+    named = [each for each in candidates(arrival, facts, tokens) if each.ticket in facts.threads]
+    clues = (Clue(kind=c.kind, value=c.value, ticket=c.ticket, note="The mail is marked as spam.") for c in named)
+    ticket = named[0].ticket if named else None
+    return Hold(reason=f"A server that is trusted marks it as spam: “{mark}”.", ticket=ticket, clues=tuple(clues))
 
 
-def _copy_by_message_id(arrival: Arrival, facts: Facts, clues: list[Clue]) -> SentCopy | None:
-    report = arrival.message.bounce
-    original = report.original_message_id if report else None
-    copies = facts.copies_of.get(original, ()) if original else ()
-    failed = {address_key(recipient) for recipient in report.recipients} if report else set()
-    copy = next((c for c in copies if c.recipient in failed), copies[0] if len(copies) == 1 else None)
-    if copy is not None:
-        clues.append(Clue(kind="bounced_message_id", value=original or "", ticket=copy.ticket, used=True))
-    return copy
-
-
-RULES: tuple[Rule, ...] = (_ordered, _duplicate, _own_mail, _bounce)
+RULES: tuple[Rule, ...] = (_ordered, _duplicate, _own_mail, _bounce, _spam)
 
 
 # ------------------------------------------------------------------ by the clues

@@ -40,12 +40,16 @@ class AppendArticle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBounce:
-    """Note a delivery report on the delivery that it is about, where one was found."""
+    """Note a delivery report on the delivery that it is about, where one was found.
+
+    `suspends`: it is proven to come from where the mail went, and says that the address is dead.
+    """
 
     reason: str
     delivery_id: int | None
     recipient: str | None = None
     ticket: int | None = None
+    suspends: bool = False
     clues: tuple[Clue, ...] = ()
 
 

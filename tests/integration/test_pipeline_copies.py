@@ -1,4 +1,4 @@
-"""Mail that came before, our own mail come back, and reports about what we sent, on both databases."""
+"""Mail that came before, our own mail come back, and mail to deleted tickets, on both databases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from shared.database import Database
 from shared.models import (
     Article,
     Delivery,
-    DeliveryState,
     EventKind,
     InboundMessage,
     InboundState,
@@ -21,7 +20,7 @@ from shared.models import (
     TicketTombstone,
 )
 from shared.tokens import Tokens
-from tests.mailroom import ANNA, BOB, DESK, SALES, Mailroom, mail, report
+from tests.mailroom import ANNA, DESK, SALES, Mailroom, mail
 
 
 @pytest.fixture
@@ -100,84 +99,6 @@ def test_mail_with_our_loop_mark_is_discarded(desk: Mailroom) -> None:
     row = desk.take(mail(sender=DESK, headers={"X-Letterdesk-Loop": mark}))
 
     assert row.state is InboundState.DISCARDED
-
-
-# ------------------------------------------------------------------ bounces
-
-
-def answered(desk: Mailroom) -> list[Delivery]:
-    """A ticket of Anna's, Bob in copy, that was answered to both: [acknowledgement, to Anna, to Bob]."""
-    desk.take(mail(to=f"{DESK}, {BOB}"))
-    admin = desk.person("jonas@desk.example", Role.ADMIN)
-    with desk.database.transaction() as session:
-        ticket = session.get_one(Ticket, 1)
-        tickets.reply(session, ticket, author=admin, text="We come.", now=desk.clock(), tokens=desk.tokens)
-        for delivery in session.query(Delivery):
-            delivery.state = DeliveryState.SENT
-    return desk.every(Delivery)
-
-
-def bounced(desk: Mailroom) -> list[str]:
-    return [delivery.recipient for delivery in desk.every(Delivery) if delivery.bounced_at is not None]
-
-
-def test_a_bounce_to_the_signed_envelope_sender_is_recorded_on_that_delivery(desk: Mailroom) -> None:
-    to_bob = answered(desk)[-1]
-    back = f"support+{desk.tokens.bounce_suffix(to_bob.id)}@desk.example"
-    row = desk.take(report("unknown@elsewhere.example", BOB, to=back), to=back, envelope_from="")
-
-    assert (row.state, row.action, row.ticket_number) == (InboundState.PROCESSED, "record_bounce", 1)
-    assert bounced(desk) == [BOB]
-    failed = desk.every(Delivery)[-1]
-    assert failed.state is DeliveryState.FAILED
-    assert "unknown user" in (failed.last_error or "")
-
-
-def test_a_bounce_that_names_our_message_id_is_recorded_on_the_copy_to_that_recipient(desk: Mailroom) -> None:
-    to_bob = answered(desk)[-1]
-    desk.take(report(to_bob.message_id, BOB.upper()), envelope_from="")
-
-    assert bounced(desk) == [BOB]
-    (event,) = desk.events(1, EventKind.BOUNCED)
-    assert (event.detail["recipient"], event.detail["status"], event.detail["action"]) == (BOB, "5.1.1", "failed")
-
-
-def test_a_bounce_makes_no_article_and_no_mail(desk: Mailroom) -> None:
-    sent = answered(desk)
-    articles = len(desk.every(Article))
-    desk.take(report(sent[-1].message_id, BOB), envelope_from="")
-
-    assert len(desk.every(Delivery)) == len(sent)
-    assert len(desk.every(Article)) == articles
-
-
-def test_a_delay_is_noted_and_fails_nothing(desk: Mailroom) -> None:
-    to_bob = answered(desk)[-1]
-    desk.take(report(to_bob.message_id, BOB, action="delayed"), envelope_from="")
-
-    assert desk.every(Delivery)[-1].state is DeliveryState.SENT
-    assert [event.detail["action"] for event in desk.events(1, EventKind.BOUNCED)] == ["delayed"]
-
-
-@pytest.mark.parametrize("state", [DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING])
-def test_a_forged_bounce_of_a_copy_that_still_waits_does_not_keep_it_from_going_out(
-    desk: Mailroom, state: DeliveryState
-) -> None:
-    to_bob = answered(desk)[-1]
-    with desk.database.transaction() as session:
-        session.get_one(Delivery, to_bob.id).state = state
-    desk.take(report(to_bob.message_id, BOB), envelope_from="")
-
-    assert desk.every(Delivery)[-1].state is state
-    assert (bounced(desk), desk.events(1, EventKind.BOUNCED)) == ([], [])
-
-
-def test_a_bounce_of_nothing_that_we_sent_is_kept_and_opens_nothing(desk: Mailroom) -> None:
-    row = desk.take(report("unknown@elsewhere.example", BOB), envelope_from="")
-
-    assert (row.state, row.action, row.kind) == (InboundState.PROCESSED, "record_bounce", "bounce")
-    assert desk.every(Ticket) == []
-    assert desk.every(Delivery) == []
 
 
 # ------------------------------------------------------------------ deleted tickets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from intake.types import (
     Arrival,
     Bounce,
     BounceAction,
+    Decision,
     Discard,
     Facts,
     Hold,
@@ -294,6 +296,111 @@ def test_a_bounce_of_nothing_that_we_sent_opens_nothing(tokens: Tokens) -> None:
 def test_a_bounce_never_joins_by_its_subject(tokens: Tokens) -> None:
     decision = decide(arrival(bounce(subject="[#7] returned")), facts(thread()), tokens)
     assert isinstance(decision, RecordBounce)
+
+
+def returned(tokens: Tokens, recipient: str = ANNA, **report: Any) -> Decision:
+    """A bounce to the signed return address of delivery 31, which went to Anna."""
+    values = {"action": BounceAction.FAILED, "status": "5.1.1", "diagnostic": "", "original_message_id": None}
+    said = Bounce(recipients=(recipient,), **(values | report))
+    known = facts(thread(), copies={31: SentCopy(delivery_id=31, recipient=ANNA, ticket=7)})
+    read = message("mailer-daemon@brightmill.example", kind=Kind.BOUNCE, bounce=said)
+    return decide(arrival(read, envelope_to=(with_plus(DESK, tokens.bounce_suffix(31)),)), known, tokens)
+
+
+@pytest.mark.parametrize(
+    ("suspends", "report"),
+    [
+        (True, {"status": "5.1.1"}),
+        (True, {"status": "5.2.2"}),
+        (True, {"status": "5.7.1"}),
+        (True, {"status": None, "diagnostic": "550 no such user here"}),
+        (True, {"status": None, "diagnostic": "This user doesn't have an account."}),
+        (False, {"status": None, "diagnostic": "421 try again later"}),
+        (False, {"status": "4.4.7"}),
+        (False, {"status": "5.3.4"}),
+        (False, {"status": "5.2.3"}),
+        (False, {"status": "5.6.1"}),
+        (False, {"action": BounceAction.DELAYED, "status": "5.1.1"}),
+        (False, {"action": BounceAction.DELIVERED, "status": "2.0.0"}),
+        (False, {"recipient": EVE}),
+    ],
+)
+def test_only_a_failure_that_says_the_address_is_dead_suspends_it(
+    tokens: Tokens, suspends: bool, report: dict[str, Any]
+) -> None:
+    decision = returned(tokens, **report)
+    assert isinstance(decision, RecordBounce)
+    assert decision.delivery_id == 31
+    assert decision.suspends is suspends
+
+
+def test_a_bounce_that_is_found_by_our_message_id_alone_suspends_nothing(tokens: Tokens) -> None:
+    copies = (SentCopy(delivery_id=31, recipient=ANNA, ticket=7),)
+    report = Bounce(
+        recipients=(ANNA,), action=BounceAction.FAILED, status="5.1.1", diagnostic="", original_message_id="o@desk"
+    )
+    mail = arrival(message(EVE, kind=Kind.BOUNCE, bounce=report))
+    decision = decide(mail, facts(thread(), copies_of={"o@desk": copies}), tokens)
+    assert isinstance(decision, RecordBounce)
+    assert (decision.delivery_id, decision.suspends) == (31, False)
+
+
+# ------------------------------------------------------------------ spam
+
+MARK = "X-Spam-Flag: YES"
+
+
+def test_marked_mail_is_held_with_the_mark_as_its_reason(tokens: Tokens) -> None:
+    decision = decide(arrival(message(spam_mark=MARK)), facts(), tokens)
+    assert isinstance(decision, Hold)
+    assert (MARK in decision.reason, decision.ticket) == (True, None)
+
+
+def test_marked_mail_is_held_even_with_a_signed_address(tokens: Tokens) -> None:
+    mail = replace(to_signed_address(tokens, ANNA), spam_mark=MARK)
+    decision = decide(arrival(mail), facts(thread()), tokens)
+    assert isinstance(decision, Hold)
+    assert decision.ticket == 7
+    assert [(clue.kind, clue.used) for clue in decision.clues] == [("signed_address", False)]
+
+
+@pytest.mark.parametrize("kind", [Kind.AUTO_GENERATED, Kind.AUTO_REPLY])
+def test_marked_automatic_mail_is_held(tokens: Tokens, kind: Kind) -> None:
+    assert isinstance(decide(arrival(message(kind=kind, spam_mark=MARK)), facts(), tokens), Hold)
+
+
+def test_a_marked_bounce_is_a_bounce(tokens: Tokens) -> None:
+    assert isinstance(decide(arrival(bounce(spam_mark=MARK)), facts(), tokens), RecordBounce)
+
+
+def test_our_own_marked_mail_is_our_own_mail(tokens: Tokens) -> None:
+    own = message(loop_mark=tokens.loop_mark(DESK), spam_mark=MARK)
+    assert isinstance(decide(arrival(own), facts(), tokens), Discard)
+
+
+@pytest.mark.parametrize(("by", "acknowledged"), [(3, True), (None, False)])
+def test_held_spam_is_acknowledged_where_a_person_vouches_for_it_and_not_where_the_clock_opens_it(
+    tokens: Tokens, by: int | None, acknowledged: bool
+) -> None:
+    order = PersonOrder(action="open", ticket=None, by=by)
+    decision = decide(arrival(message(spam_mark=MARK), order=order), facts(), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert decision.acknowledge is acknowledged
+
+
+# ------------------------------------------------------------------ the order of the kinds
+
+
+def test_a_bounce_under_our_own_message_id_is_our_own_mail_come_back(tokens: Tokens) -> None:
+    ours = bounce(message_id=tokens.message_id(7, "desk.example"))
+    decision = decide(arrival(ours), facts(thread()), tokens)
+    assert isinstance(decision, Discard)
+    assert decision.reason == "It is our own mail, come back."
+
+
+def test_a_bounce_with_the_headers_of_an_automatic_answer_is_a_bounce(tokens: Tokens) -> None:
+    answer = bounce(auto_response_allowed=False, subject="Automatic reply: [#7] The printer")
+    assert isinstance(decide(arrival(answer), facts(thread()), tokens), RecordBounce)
 
 
 # ------------------------------------------------------------------ what a person ordered
