@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy import ColumnElement
 
-from intake.pipeline import Pipeline
+from intake.pipeline import open_pipeline
 from intake.replaying import QUARANTINED, Fate, Replay, ReplayError, processed
 from shared.opening import open_desk, utc_now
 
@@ -35,7 +35,7 @@ def replay(*, ids: tuple[int, ...], quarantined: bool, is_processed: bool, since
         raise click.UsageError("--since and --from go with --processed.")
     logging.getLogger().addHandler(logging.NullHandler())  # each fault is one of the sentences that are printed
     with open_desk() as desk:
-        replaying = Replay(desk.database, Pipeline(desk.database, desk.tokens), utc_now)
+        replaying = Replay(desk.database, open_pipeline(desk.settings, desk.database, desk.tokens), utc_now)
         if ids:
             _tell(replaying, replaying.known(ids))
         elif quarantined:
