@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.alerts import open_alerts
@@ -30,7 +30,10 @@ UNDELIVERED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERR
 
 def collect(session: Session, now: datetime) -> dict[str, Any]:
     """Return what `letterdesk status --json` prints. Every mail that was accepted is in exactly one inbound state."""
-    received = select(func.min(InboundMessage.received_at)).where(InboundMessage.state == InboundState.RECEIVED)
+    waits = InboundMessage.state == InboundState.RECEIVED
+    due_since = case((InboundMessage.processed_at.is_(None), InboundMessage.received_at), else_=InboundMessage.due_at)
+    held = select(func.min(InboundMessage.received_at)).where(InboundMessage.state == InboundState.HELD)
+    tried = select(func.count()).select_from(InboundMessage).where(waits, InboundMessage.last_error.is_not(None))
     queued = select(func.min(Delivery.created_at)).where(Delivery.state.in_(UNDELIVERED))
     return {
         "inbound": _counts(session, InboundMessage.state, InboundState),
@@ -38,7 +41,9 @@ def collect(session: Session, now: datetime) -> dict[str, Any]:
         "articles": session.scalar(select(func.count()).select_from(Article)),
         "users": session.scalar(select(func.count()).select_from(User)),
         "deliveries": _counts(session, Delivery.state, DeliveryState),
-        "oldest_unprocessed_seconds": _age(session.scalar(received), now),
+        "oldest_unprocessed_seconds": _age(session.scalar(select(func.min(due_since)).where(waits)), now),
+        "oldest_held_seconds": _age(session.scalar(held), now),
+        "retrying": session.scalar(tried),
         "oldest_undelivered_seconds": _age(session.scalar(queued), now),
         "mailboxes": [_mailbox(row, now) for row in session.scalars(select(Mailbox).order_by(Mailbox.address_key))],
         "alerts": [_alert(row) for row in open_alerts(session, now)],

@@ -1,0 +1,70 @@
+"""The counts of a desk as lines that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+WIDTH = 11
+LENGTHS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def in_words(counts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what `shared.status.collect` counted as lines: what is wrong stands last, where the eye is."""
+    yield _line("Mail in", _joined(_some(counts["inbound"]), *_about_arrivals(counts)))
+    yield _line("Tickets", _some(counts["tickets"]))
+    yield _line("Articles", str(counts["articles"]))
+    yield _line("People", str(counts["users"]))
+    oldest = counts["oldest_undelivered_seconds"]
+    waits = f"the oldest waits for {duration(oldest)}" if oldest is not None else ""
+    yield _line("Mail out", _joined(_some(counts["deliveries"]), waits))
+    for mailbox in counts["mailboxes"]:
+        yield _line("Mailbox", _mailbox(mailbox))
+    for alert in counts["alerts"]:
+        yield _line("Wrong now", f"{alert['sentence']} (since {_minute(alert['since'])})")
+    if not counts["alerts"]:
+        yield _line("Wrong now", "nothing")
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest unit: 3 hours."""
+    for length, unit in LENGTHS:
+        count = int(seconds // length)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a second"
+
+
+def _about_arrivals(counts: Mapping[str, Any]) -> Iterator[str]:
+    if counts["oldest_unprocessed_seconds"] is not None:
+        yield f"the oldest unprocessed waits for {duration(counts['oldest_unprocessed_seconds'])}"
+    if counts["oldest_held_seconds"] is not None:
+        yield f"the oldest held for {duration(counts['oldest_held_seconds'])}"
+    if counts["retrying"]:
+        yield f"{counts['retrying']:,} failed and will be tried again"
+
+
+def _mailbox(row: Mapping[str, Any]) -> str:
+    if row["failing_since"]:
+        state = f"failing since {_minute(row['failing_since'])}: {row['last_error'] or 'no poll has ended'}"
+    elif row["lag_seconds"] is None:
+        state = "over SMTP"
+    else:
+        state = f"last polled {duration(row['lag_seconds'])} ago" if row["last_ok"] else "not polled yet"
+    return _joined(f"{row['address']}, {state}", row["expiry"])
+
+
+def _some(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {word}" for word, number in counts.items() if number) or "none"
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _minute(moment: str) -> str:
+    return f"{moment[:16].replace('T', ' ')} UTC"
+
+
+def _line(name: str, words: str) -> str:
+    return f"{name:<{WIDTH}}{words}"

@@ -1,0 +1,81 @@
+"""What `letterdesk status` counts and says: where every mail is, what waits for how long, and what is wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from intake.stored import Stored
+from intake.types import Arrival
+from shared import inbound
+from shared.alerts import raise_alert
+from shared.database import Database
+from shared.models import InboundMessage, Mailbox
+from shared.status import collect
+from shared.status_words import duration, in_words
+from shared.tokens import Tokens
+from tests.mailroom import EVE, Mailroom, mail
+
+
+@pytest.fixture
+def desk(database: Database, tokens: Tokens, now: datetime) -> Mailroom:
+    return Mailroom(database, tokens, now)
+
+
+def counted(desk: Mailroom) -> dict[str, Any]:
+    with desk.database.reading() as session:
+        return collect(session, desk.clock())
+
+
+def broken(_: Stored) -> Arrival:
+    raise RecursionError("too deep")
+
+
+def test_every_mail_is_counted_in_one_state_and_what_waits_has_its_age(desk: Mailroom) -> None:
+    desk.take(mail())
+    desk.take(mail("Me too", sender=EVE, subject="Re: [#1] Fire"), envelope_from=EVE)
+    desk.clock.advance(hours=3)
+    desk.put(mail("broken"))
+    desk.work(broken)
+    desk.clock.advance(minutes=2)
+
+    counts = counted(desk)
+    assert counts["inbound"] == {"received": 1, "processed": 1, "held": 1, "quarantined": 0, "discarded": 0}
+    assert (counts["oldest_unprocessed_seconds"], counts["oldest_held_seconds"]) == (120.0, 3 * 3600 + 120.0)
+    assert counts["retrying"] == 1
+    words = "\n".join(in_words(counts))
+    assert "1 received, 1 processed, 1 held; the oldest unprocessed waits for 2 minutes" in words
+    assert "the oldest held for 3 hours; 1 failed and will be tried again" in words
+    assert "Wrong now  nothing" in words
+
+
+def test_old_mail_that_is_read_again_does_not_look_like_mail_that_was_never_processed(desk: Mailroom) -> None:
+    row = desk.take(mail())
+    desk.clock.advance(days=100)
+    with desk.database.transaction() as session:
+        inbound.again(session, session.get_one(InboundMessage, row.id), actor=None, now=desk.clock())
+    desk.clock.advance(seconds=1)
+
+    assert counted(desk)["oldest_unprocessed_seconds"] == 1.0
+
+
+def test_what_is_wrong_now_and_which_mailbox_fails_is_said(desk: Mailroom) -> None:
+    with desk.database.transaction() as session:
+        raise_alert(session, "disk", "The disk is nearly full.", desk.clock())
+        box = session.get_one(Mailbox, desk.mailboxes["sales@desk.example"])
+        box.imap_url, box.failing_since, box.last_error = "imaps://sales@imap.example", desk.clock(), "login refused"
+
+    words = "\n".join(in_words(counted(desk)))
+    assert "Wrong now  The disk is nearly full. (since 2026-11-21 08:30 UTC)" in words
+    assert "sales@desk.example, failing since 2026-11-21 08:30 UTC: login refused" in words
+    assert "support@desk.example, over SMTP" in words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "less than a second"), (1.9, "1 second"), (59, "59 seconds"), (3600, "1 hour"), (200000, "2 days")],
+)
+def test_a_length_of_time_is_said_in_its_largest_unit(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
