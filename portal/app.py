@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import account, attachments, auth, mail, outgoing, people, registering, ticket_changes, tickets
+from portal import account, attachments, auth, mail, mailboxes, outgoing, people, registering, ticket_changes, tickets
 from portal.access import init_access, is_own_path
 from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
@@ -34,6 +34,7 @@ BLUEPRINTS = (
     outgoing.blueprint,
     attachments.blueprint,
     mail.blueprint,
+    mailboxes.blueprint,
 )
 STAY_SIGNED_IN = timedelta(days=30)
 A_YEAR = 365 * 24 * 3600

@@ -14,6 +14,7 @@ from flask import Flask, current_app, request, url_for
 from flask_login import current_user
 from sqlalchemy import func, select
 
+from portal.alarms import alarms
 from portal.desk import desk, now
 from shared.models import InboundMessage, InboundState
 
@@ -80,6 +81,23 @@ def full_time(moment: datetime) -> str:
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
+def full_day(moment: datetime) -> str:
+    """A day in full: 21 November 2026 (UTC)."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def since_words(moment: datetime) -> str:
+    """Since when something is so: since 08:11, since yesterday, 08:11, since 19 November, 08:11 (UTC)."""
+    today, moment = now().astimezone(UTC).date(), moment.astimezone(UTC)
+    if moment.date() == today:
+        return f"since {moment:%H:%M}"
+    if moment.date() == today - timedelta(days=1):
+        return f"since yesterday, {moment:%H:%M}"
+    year = "" if moment.year == today.year else f" {moment.year}"
+    return f"since {moment.day} {moment:%B}{year}, {moment:%H:%M}"
+
+
 def file_size(size: int) -> str:
     """A number of bytes for people: 812 B, 4 kB, 2.1 MB."""
     if size < 1000:
@@ -132,6 +150,7 @@ STAFF_PLACES = (
     ("mail.index", "where", "Where is my mail?"),
     ("people.index", "people", "People"),
 )
+ADMIN_PLACES = (*STAFF_PLACES, ("mailboxes.index", "post", "Mailboxes"))
 REQUESTER_PLACES = (
     ("tickets.index", "inbox", "My tickets"),
     ("tickets.new", "plus", "New ticket"),
@@ -141,7 +160,7 @@ REQUESTER_PLACES = (
 
 def navigation() -> list[Place]:
     """Where the person who is signed in may go from here."""
-    places = STAFF_PLACES if current_user.is_staff else REQUESTER_PLACES
+    places = ADMIN_PLACES if current_user.is_admin else STAFF_PLACES if current_user.is_staff else REQUESTER_PLACES
     return [_place(*place) for place in places if place[0] in current_app.view_functions]
 
 
@@ -167,10 +186,17 @@ def init_appearance(app: Flask) -> None:
         state_classes=STATE_CLASSES,
         errors_of=errors_of,
         navigation=navigation,
+        alarms=alarms,
         here=here,
         desk=desk,
     )
     app.jinja_env.filters.update(
-        initials=initials, short_time=short_time, full_time=full_time, file_size=file_size, plural=plural
+        initials=initials,
+        short_time=short_time,
+        full_time=full_time,
+        full_day=full_day,
+        since_words=since_words,
+        file_size=file_size,
+        plural=plural,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

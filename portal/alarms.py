@@ -1,0 +1,42 @@
+"""What staff see above every page while something is wrong. It goes away by itself when it is well again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import url_for
+
+from portal.access import me
+from portal.desk import desk, now
+from shared.alerts import USUAL_PATH, open_alerts, path_of
+from shared.models import Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """An open alert as it is shown. `kind` is the banner's colour, `url` a page that shows more, or ""."""
+
+    sentence: str
+    since: datetime
+    kind: str
+    url: str
+    link: str
+
+
+def alarms() -> list[Alarm]:
+    """What is wrong now, oldest first; for staff only."""
+    with desk().database.reading() as session:
+        return [_alarm(alert) for alert in open_alerts(session, now())]
+
+
+def _alarm(alert: Alert) -> Alarm:
+    kind = "amber" if alert.until is not None or alert.key.startswith("expiry:") else "red"
+    url, link = _link(alert.key)
+    return Alarm(sentence=alert.sentence, since=alert.since, kind=kind, url=url, link=link)
+
+
+def _link(key: str) -> tuple[str, str]:
+    if path_of(key) == USUAL_PATH:
+        return url_for("mail.index"), "Where is my mail?"
+    return (url_for("mailboxes.index"), "Mailboxes") if me().is_admin else ("", "")
