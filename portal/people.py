@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from portal import queries
-from portal.access import ROLE_WORDS, admin_only, staff_only
+from portal.access import ROLE_WORDS, actor, admin_only, is_own_path, staff_only
 from portal.auth import Answer
 from portal.desk import desk, now
 from portal.forms import EmptyForm, RoleForm
 from portal.paging import page_of, wanted
-from shared import accounts
+from shared import accounts, returned
+from shared.addresses import address_key
 from shared.credentials import AccountError, username_key
 from shared.models import Address, Role, Ticket, User
 
@@ -69,7 +70,7 @@ def person(number: int) -> Answer:
     with desk().database.reading() as db:
         user = _found(db, number)
         page = queries.ticket_page(db, Ticket.requester_id == user.id, asked)
-        addresses = list(user.addresses)
+        addresses = sorted(user.addresses, key=lambda address: address.email != user.email)
     return render_template(
         "people/person.html",
         user=user,
@@ -123,6 +124,24 @@ def enable(number: int) -> Answer:
         accounts.enable(db, user)
     flash(f"{user.label} may sign in again.", "success")
     return _to_person(number)
+
+
+@blueprint.post("/<int(max=999999999999):number>/resume")
+@staff_only
+def resume(number: int) -> Answer:
+    """Let automatic mail go to an address again that mail came back from."""
+    _check_button()
+    with desk().database.transaction() as db:
+        user = _found(db, number)
+        key = address_key(request.form.get("address", ""))
+        address = next((own for own in user.addresses if own.key == key), None)
+        if address is None:
+            abort(404)
+        resumed = returned.resume(db, address, actor=actor(db), now=now())
+        email = address.email
+    flash(f"Automatic mail goes to {email} again." if resumed else "It goes there already.", "success")
+    target = request.form.get("next", "")
+    return redirect(target, 303) if is_own_path(target) else _to_person(number)
 
 
 def _found(db: Session, number: int) -> User:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload
 
 from portal.access import SignedIn
 from portal.paging import Page, Wanted, page_of
@@ -15,6 +15,7 @@ from shared.models import (
     ArticleKind,
     Attachment,
     Delivery,
+    DeliveryCause,
     DeliveryState,
     InboundMessage,
     Participant,
@@ -33,6 +34,15 @@ STUCK = or_(
     and_(Delivery.state == DeliveryState.SENT, Delivery.bounced_at.is_not(None)),
 )
 """Mail of ours that a person must look at."""
+_LATER = aliased(Article)
+_LAST_REPLY_FAILED = select(Delivery.ticket_id).where(
+    Delivery.state == DeliveryState.FAILED,
+    Delivery.cause == DeliveryCause.REPLY,
+    ~exists().where(
+        _LATER.ticket_id == Delivery.ticket_id, _LATER.kind == ArticleKind.REPLY, _LATER.id > Delivery.article_id
+    ),
+)
+"""Tickets whose last reply did not reach somebody it was for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,8 @@ def may_see(person: SignedIn) -> ColumnElement[bool]:
 def in_view(view: str, person: SignedIn) -> ColumnElement[bool]:
     """Tickets of one of VIEWS, or those that the person asked ("asked")."""
     if view == "needs":
-        return and_(Ticket.awaits_reply, Ticket.status.in_(ACTIVE))
+        unanswered = and_(Ticket.awaits_reply, Ticket.status.in_(ACTIVE))
+        return or_(unanswered, and_(Ticket.id.in_(_LAST_REPLY_FAILED), Ticket.status.in_(UNFINISHED)))
     if view == "mine":
         return and_(Ticket.assignee_id == person.id, Ticket.status.in_(UNFINISHED))
     if view == "unassigned":

@@ -147,8 +147,11 @@ def _bounced(detail: Mapping[str, Any]) -> Markup:
 
 def _capped(detail: Mapping[str, Any]) -> Markup:
     what = CAUSE_WORDS.get(str(detail.get("suppressed")), "Mail")
-    words = Markup("{} not sent: at most {} automatic mails {} go out within {}").format(
-        what, detail.get("most", "so many"), detail.get("cap", "of this kind"), detail.get("within", "a time")
+    words = Markup("{} not sent: at most {} {} go out within {}").format(
+        what,
+        plural(int(detail.get("most", 0)), "automatic mail"),
+        detail.get("cap", "of this kind"),
+        detail.get("within", "a time"),
     )
     until = detail.get("until")
     return words + (f". There is room again at {_moment(until)}" if until else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -15,7 +15,8 @@ from portal.access import me
 from portal.desk import desk, now
 from portal.reading import Reading, reading_of
 from shared import undo
-from shared.models import Article, ArticleKind, Attachment, Delivery, Event, EventKind, Ticket
+from shared.addresses import address_key
+from shared.models import Address, Article, ArticleKind, Attachment, Delivery, Event, EventKind, Ticket
 
 MOST_LETTERS = 100  # on one page, the newest; the others are one link away
 FOR_REQUESTERS = (EventKind.STATUS, EventKind.FOLLOWED)
@@ -64,10 +65,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """A ticket's thread; `earlier` letters are left out."""
+    """A ticket's thread; `earlier` letters are left out.
+
+    `suspended` are the addresses, as its events name them, to which no automatic mail goes still.
+    """
 
     days: Sequence[Day] = field(default=())
     earlier: int = 0
+    suspended: Mapping[str, Address] = field(default_factory=dict)
 
 
 def read_thread(db: Session, ticket: Ticket, *, for_staff: bool, whole: bool) -> Thread:
@@ -80,7 +85,7 @@ def read_thread(db: Session, ticket: Ticket, *, for_staff: bool, whole: bool) ->
         entries += _notice_entries(db, ticket)
     since = articles[0].created_at if earlier else datetime.min.replace(tzinfo=UTC)
     shown = sorted((entry for entry in entries if entry.at >= since), key=lambda entry: entry.at)
-    return Thread(days=_by_day(shown), earlier=earlier)
+    return Thread(days=_by_day(shown), earlier=earlier, suspended=_suspended(db, shown) if for_staff else {})
 
 
 def _letters(db: Session, ticket: Ticket, *, for_staff: bool) -> Sequence[int]:
@@ -122,6 +127,15 @@ def _event_entries(db: Session, ticket: Ticket, *, for_staff: bool) -> Iterable[
         wanted = wanted.where(Event.kind.in_(FOR_REQUESTERS))
     for event in db.scalars(wanted.order_by(Event.at, Event.id)):
         yield Entry(at=event.at, event=event)
+
+
+def _suspended(db: Session, entries: Iterable[Entry]) -> Mapping[str, Address]:
+    events = [entry.event for entry in entries if entry.event and entry.event.kind is EventKind.SUSPENDED]
+    keys = {address_key(event.detail["address"]) for event in events}
+    if not keys:
+        return {}
+    still = select(Address).where(Address.key.in_(keys), Address.suspended_at.is_not(None))
+    return {address.email: address for address in db.scalars(still)}
 
 
 def _notice_entries(db: Session, ticket: Ticket) -> Iterable[Entry]:

@@ -112,7 +112,7 @@ def show(number: int, form: AnswerForm | None = None) -> str:
             cc=cc,
             others=others,
             participants=queries.participants(db, ticket),
-            addresses=[address.email for address in ticket.requester.addresses],
+            addresses=list(ticket.requester.addresses),
             form=form or ComposerForm(formdata=None),
             status_form=StatusForm(formdata=None, status=ticket.status.value),
             priority_form=PriorityForm(formdata=None, priority=ticket.priority.value),
