@@ -198,9 +198,8 @@ def _greet(desk: OpenDesk, intake: Intake) -> None:
     settings = desk.settings
     with desk.database.reading() as session:
         admins = accounts.count_admins(session)
-    mail = settings.smtp_listen.rpartition(":")[0]
     print(f"Letterdesk is running. The portal:  {settings.portal_base_url}")
-    print(f"Mail is taken at:                   {mail}:{intake.smtp_port} for {settings.address}")
+    print(f"Mail is taken at:                   {_doors(intake)} for {settings.address}")
     goes = "is sent for real" if settings.sends_for_real else f"is written to {settings.outgoing_url}"
     print(f"What goes out:                      {goes}")
     if admins:
@@ -212,6 +211,14 @@ def _greet(desk: OpenDesk, intake: Intake) -> None:
     sys.stdout.flush()
 
 
+def _doors(intake: Intake) -> str:
+    """Where mail servers can hand in mail, and how where it is not by SMTP."""
+    return ", ".join(
+        f"{f'[{host}]' if ':' in host else host}:{port}{'' if name == 'SMTP' else f' ({name})'}"
+        for name, (host, port) in intake.doors.items()
+    )
+
+
 def _own_name() -> str:
     """How this command was called, so that what is printed can be typed."""
     return sys.argv[0] if Path(sys.argv[0]).name == "letterdesk" and not shutil.which("letterdesk") else "letterdesk"
@@ -221,8 +228,7 @@ def _send_samples(desk: OpenDesk, intake: Intake) -> None:
     with desk.database.reading() as session:
         if session.scalar(select(Ticket.id).limit(1)) is not None or demo.why_not(desk.settings, session):
             return
-    host, _ = host_and_port(desk.settings.smtp_listen)
-    count = demo.send((host, intake.smtp_port or 0), desk.settings.address, utc_now())
+    count = demo.send(intake.doors["SMTP"], desk.settings.address, utc_now())
     print(f"The desk was empty: {count} sample mails are on their way into it.", flush=True)
 
 

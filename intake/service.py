@@ -12,12 +12,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from intake.alert_posts import post_news
 from intake.outbound.deliver import Outbox
 from intake.pipeline import open_pipeline
+from intake.receiving.front_door import open_front_door
 from intake.receiving.pollers import Pollers
-from intake.receiving.smtp import Limits, SmtpServer
+from intake.receiving.room import DiskRoom
 from intake.receiving.spool import Spool
 from intake.upkeep import keep_up
 from shared import mailboxes
-from shared.config import Settings, host_and_port
+from shared.config import Settings
 from shared.database import Database
 from shared.tokens import Tokens
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5  # how soon work is found that nobody announced: by the portal, or by another process
 TICK_SECONDS = 1
+ROOM_SECONDS = 5
 MAINTENANCE_SECONDS = 60
 LONGEST_WAIT = 5.0
 
@@ -91,9 +93,14 @@ class Intake:
         self._outbox = Worker("outbox", self._delivering.run_once)
         self._pipeline = Worker("pipeline", open_pipeline(settings, database, tokens).run_once, self._outbox.wake)
         self._spool = Spool(database, self._pipeline.wake)
-        self._smtp = self._smtp_server() if settings.smtp_listen else None
+        self._room = DiskRoom.of(settings, database)
+        self._front_door = open_front_door(settings, spool=self._spool, database=database, has_room=self._room.has_room)
         self._pollers = Pollers(
-            database=database, spool=self._spool, tokens=tokens, max_message_bytes=settings.max_message_bytes
+            database=database,
+            spool=self._spool,
+            tokens=tokens,
+            max_message_bytes=settings.max_message_bytes,
+            has_room=self._room.has_room,
         )
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": 30}
@@ -105,14 +112,15 @@ class Intake:
             mailboxes.ensure_desk_mailbox(session, self._settings.address, self._settings.desk_name, _now())
         self._spool.start()
         try:
-            if self._smtp is not None:
-                self._smtp.start()
+            if self._front_door is not None:
+                self._front_door.start()
         except Exception:
             self._spool.stop()
             raise
         self._pipeline.start()
         self._outbox.start()
         self._scheduler.add_job(self._pollers.tick, "interval", seconds=TICK_SECONDS)
+        self._scheduler.add_job(self._report_room, "interval", seconds=ROOM_SECONDS, next_run_time=_now())
         self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
         self._scheduler.add_job(self._post_alerts, "interval", seconds=MAINTENANCE_SECONDS)
         self._scheduler.start()
@@ -122,8 +130,8 @@ class Intake:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
         self._pollers.stop()
-        if self._smtp is not None:
-            self._smtp.stop()
+        if self._front_door is not None:
+            self._front_door.stop()
         self._spool.stop()
         self._pipeline.stop()
         self._delivering.stop()
@@ -137,24 +145,18 @@ class Intake:
             "pipeline": self._pipeline.is_alive,
             "outbox": self._outbox.is_alive,
             "scheduler": self._scheduler.running,
-            "SMTP server": self._smtp is None or self._smtp.is_alive,
+            "server for mail": self._front_door is None or self._front_door.is_alive,
         }
         ended = [name for name, alive in works.items() if not alive]
         return f"not running: {', '.join(ended)}" if ended else None
 
     @property
-    def smtp_port(self) -> int | None:
-        """The port that takes mail; differs from the setting where that was 0."""
-        return self._smtp.port if self._smtp is not None else None
+    def doors(self) -> dict[str, tuple[str, int]]:
+        """Where mail is taken (host, port), by protocol; a port differs from the setting where that was 0."""
+        return self._front_door.doors if self._front_door is not None else {}
 
-    def _smtp_server(self) -> SmtpServer:
-        return SmtpServer(
-            listen=host_and_port(self._settings.smtp_listen),
-            spool=self._spool,
-            database=self._database,
-            desk_address=self._settings.address,
-            limits=Limits(max_message_bytes=self._settings.max_message_bytes),
-        )
+    def _report_room(self) -> None:
+        self._room.report(self._database, _now())
 
     def _post_alerts(self) -> None:
         post_news(self._database, self._settings, _now())

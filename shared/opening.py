@@ -34,8 +34,6 @@ class OpenDesk:
 def open_desk(*, migrated: bool = True) -> Iterator[OpenDesk]:
     """The configured desk. SQLite is brought up to date by itself; PostgreSQL must be (`letterdesk migrate`)."""
     settings = load_settings()
-    if settings.lmtp_listen:
-        raise ConfigError("LETTERDESK_LMTP_LISTEN is set, but LMTP is not taken yet; leave it empty and use SMTP.")
     database = Database(settings.database_url)
     try:
         if migrated:

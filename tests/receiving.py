@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import zstandard
 from sqlalchemy import select
 
 from intake.receiving.imap import Desk
-from intake.receiving.smtp import Limits, SmtpServer
+from intake.receiving.lmtp import LmtpSession
+from intake.receiving.smtp import Limits, Listener, SmtpServer
 from intake.receiving.spool import Spool
 from intake.types import FolderPosition, RawMessage, Source
 from shared.database import Database
@@ -74,15 +76,26 @@ def polling(database: Database, tokens: Tokens, owner: str = "test") -> Desk:
     return Desk(database=database, spool=Spool(database), tokens=tokens, owner=owner)
 
 
+SMTP = Listener(name="SMTP", address=("127.0.0.1", 0))
+SMTPS = Listener(name="SMTPS", address=("127.0.0.1", 0), tls=True)
+LMTP = Listener(name="LMTP", address=("127.0.0.1", 0), session=LmtpSession)
+
+
 @contextmanager
 def running_smtp(
-    database: Database, limits: Limits | None = None, on_stored: Callable[[], None] = lambda: None
+    database: Database,
+    limits: Limits | None = None,
+    on_stored: Callable[[], None] = lambda: None,
+    listeners: Sequence[Listener] = (SMTP,),
+    **more: Any,
 ) -> Iterator[SmtpServer]:
-    """A spool and an SMTP server on a free port, both stopped at the end."""
+    """A spool and a server on free ports, both stopped at the end. `more` goes to the server."""
     spool = Spool(database, on_stored)
     spool.start()
     try:
-        server = SmtpServer(listen=("127.0.0.1", 0), spool=spool, database=database, desk_address=DESK, limits=limits)
+        server = SmtpServer(
+            listeners=listeners, spool=spool, database=database, desk_address=DESK, limits=limits, **more
+        )
         server.start()
         try:
             yield server

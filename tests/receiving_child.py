@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from intake.receiving.smtp import SmtpServer
+from intake.receiving.smtp import Listener, SmtpServer
 from intake.receiving.spool import Spool
 from shared.database import Database
 
@@ -16,7 +16,8 @@ def main(url: str) -> None:
     database = Database(url)
     spool = Spool(database)
     spool.start()
-    server = SmtpServer(listen=("127.0.0.1", 0), spool=spool, database=database, desk_address="support@desk.example")
+    listener = Listener(name="SMTP", address=("127.0.0.1", 0))
+    server = SmtpServer(listeners=[listener], spool=spool, database=database, desk_address="support@desk.example")
     server.start()
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()

@@ -34,6 +34,25 @@ class Room:
         self.free += size
 
 
+class Pace:
+    """Whether mail data keeps coming: `least` bytes in each span of `seconds`, from the moment `now` on."""
+
+    def __init__(self, least: int, seconds: float, now: float) -> None:
+        self._least = least
+        self._seconds = seconds
+        self._since = now
+        self._came = 0
+
+    def is_kept(self, size: int, now: float) -> bool:
+        """Note `size` more bytes; False where the span that ends with them brought too few."""
+        self._came += size
+        if now - self._since < self._seconds:
+            return True
+        is_kept = self._came >= self._least
+        self._since, self._came = now, 0
+        return is_kept
+
+
 class MailData:
     """Collects the chunks of one mail. Only CRLF.CRLF ends it, never a bare CR or LF.
 

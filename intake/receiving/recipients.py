@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.addresses import address_key, without_plus
 from shared.database import Database
@@ -55,6 +56,8 @@ class Recipients:
         self._lock = threading.Lock()
         self._known = Known()
         self._read_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._failure: Exception | None = None
 
     def cached(self, address: str) -> int | None:
         """The mailbox as far as that is known without asking the database; None where it must be asked."""
@@ -63,14 +66,26 @@ class Recipients:
         return self._known.find(address)
 
     def find(self, address: str) -> int | None:
-        """The mailbox that takes mail for `address`, by the database; raises what that raises."""
+        """The mailbox that takes mail for `address`, by the database; raises what that raises.
+
+        Those who ask at once share one answer, so that they do not wait one after the other for a database that is
+        down.
+        """
         asked_at = time.monotonic()
         with self._lock:
-            if self._read_at > asked_at:  # somebody else has just asked
-                return self._known.find(address)
-            self._known = know(self._read(), self._desk)
-            self._read_at = time.monotonic()
+            if self._failure is not None and self._failed_at > asked_at:
+                raise self._failure
+            if self._read_at <= asked_at:
+                self._read_again()
             return self._known.find(address)
+
+    def _read_again(self) -> None:
+        try:
+            self._known = know(self._read(), self._desk)
+        except SQLAlchemyError as error:
+            self._failed_at, self._failure = time.monotonic(), error
+            raise
+        self._read_at, self._failure = time.monotonic(), None
 
     def _read(self) -> dict[str, int]:
         with self._database.reading() as session:

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
+from intake.receiving.faults import UNREACHABLE, Faults
 from intake.receiving.ledger import compress, store, store_positioned
 from intake.types import RawMessage
 from shared.database import Database
@@ -24,7 +23,6 @@ logger = logging.getLogger(__name__)
 GROUP_MAILS = 200
 GROUP_BYTES = 8 * 1024 * 1024
 INLINE_BYTES = 128 * 1024  # compressing that much holds the event loop up for less than a thread's start
-UNREACHABLE = (OperationalError, InterfaceError)  # not this mail's fault: the next one would fail as well
 
 
 class SpoolClosedError(Exception):
@@ -68,6 +66,7 @@ class Spool:
         self._database = database
         self._on_stored = on_stored
         self._clock = clock
+        self._faults = Faults()
         self._queue: SimpleQueue[_Arrival | None] = SimpleQueue()
         self._gate = threading.Lock()  # nothing may be queued behind the end
         self._open = False
@@ -157,11 +156,10 @@ class Spool:
     def _commit(self, group: list[_Arrival]) -> _Outcome:
         try:
             return _Outcome(ids=self._store(group))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it goes to whoever waits, and is logged there
             if len(group) == 1:
-                logger.exception("could not store a mail")
                 return _Outcome(errors=[(group[0], error)])
-            logger.warning("could not store %d mails together, trying them one by one: %s", len(group), error)
+            self._faults.note(error, f"storing {len(group)} mails together (they are tried one by one)")
         return self._commit_singly(group)
 
     def _commit_singly(self, group: list[_Arrival]) -> _Outcome:

@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from intake.receiving.smtp import Limits, ReceiveError, SmtpServer
+from intake.receiving.smtp import Limits, Listener, ReceiveError, SmtpServer
 from intake.receiving.spool import Spool
 from shared.database import Database
-from tests.receiving import DESK, PLAIN, Dialogue, content_of, desk_mailbox, running_smtp, stored
+from tests.receiving import DESK, PLAIN, SMTP, Dialogue, content_of, desk_mailbox, running_smtp, stored
 
 SMALL = Limits(max_message_bytes=100_000)
 MEGABYTE = b"x" * 1024 * 1024
@@ -84,7 +84,7 @@ def test_a_second_mail_cannot_be_smuggled_into_the_first(database: Database, fal
         client.begin()
         client.send(PLAIN + b"text" + false_end + smuggled + b".\r\n")
         assert client.answer().startswith("250 ")
-        assert client.say("NOOP") == ["250 OK"]
+        assert client.say("NOOP") == ["250 2.0.0 OK"]
     [row] = stored(database)
     assert row.envelope_from == "anna@example.org"
     assert content_of(row).endswith(b"\r\nevil\r\n")
@@ -212,7 +212,8 @@ def test_a_stopping_server_does_not_wait_for_ever(database: Database) -> None:
 def test_a_port_that_is_taken_is_said_in_a_sentence(database: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        server = SmtpServer(listen=("127.0.0.1", port), spool=Spool(database), database=database, desk_address=DESK)
+        taken = Listener(name="SMTP", address=("127.0.0.1", port))
+        server = SmtpServer(listeners=[SMTP, taken], spool=Spool(database), database=database, desk_address=DESK)
         with pytest.raises(ReceiveError, match=f"127.0.0.1:{port}: another program already listens there"):
             server.start()
         server.stop()
