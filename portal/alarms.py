@@ -25,9 +25,10 @@ class Alarm:
 
 
 def alarms() -> list[Alarm]:
-    """What is wrong now, oldest first; for staff only."""
+    """What is wrong now, for staff only: what is broken, then what will be or ends by itself; the oldest first."""
     with desk().database.reading() as session:
-        return [_alarm(alert) for alert in open_alerts(session, now())]
+        shown = [_alarm(alert) for alert in open_alerts(session, now())]
+    return sorted(shown, key=lambda alarm: alarm.kind != "red")
 
 
 def _alarm(alert: Alert) -> Alarm:

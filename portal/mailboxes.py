@@ -22,7 +22,7 @@ MARKS = {  # the status mark that looks like it, and the word beside it
     State.WELL: ("processed", "Well"),
     State.NEW: ("queued", "Not polled yet"),
     State.SHAKY: ("deferred", "Failing"),
-    State.FAILING: ("failed", "Failing"),
+    State.FAILING: ("quarantined", "Failing"),
     State.OFF: ("discarded", "Switched off"),
 }
 AFTERWARDS = {

@@ -25,16 +25,17 @@ def raise_alert(
     sentence: str,
     now: datetime,
     *,
+    since: datetime | None = None,
     until: datetime | None = None,
     worse_at: datetime | None = None,
 ) -> Alert:
     """Say that something is wrong, until `end_alert` or the moment `until`. Saying it again only renews the words.
 
-    It is told once more to whom it was told before `worse_at`.
+    `since`: when it began, where that was before now. It is told once more to whom it was told before `worse_at`.
     """
-    alert = session.get(Alert, key, with_for_update=True) or _new(session, key, sentence, now)
+    alert = session.get(Alert, key, with_for_update=True) or _new(session, key, sentence, since or now)
     if not is_open(alert, now):
-        alert.since, alert.ended_at = now, None
+        alert.since, alert.ended_at = _begun(alert, since or now, now), None
     alert.sentence, alert.until = sentence, until
     alert.told_at, alert.posted_at = _told_since(alert.told_at, worse_at), _told_since(alert.posted_at, worse_at)
     session.flush()
@@ -78,6 +79,12 @@ def _is_news(alert: Alert, now: datetime, told_at: datetime | None) -> bool:
     if is_open(alert, now):
         return told_at is None or (told_at < alert.since and told_at <= now - QUIET)
     return alert.ended_at is not None and told_at is not None and alert.since <= told_at < alert.ended_at
+
+
+def _begun(alert: Alert, since: datetime, now: datetime) -> datetime:
+    """When it began again: after what was told of the last time, so that this is news."""
+    told = [moment + timedelta(microseconds=1) for moment in (alert.told_at, alert.posted_at) if moment is not None]
+    return min(now, max([since, *told]))
 
 
 def _told_since(told_at: datetime | None, worse_at: datetime | None) -> datetime | None:

@@ -28,7 +28,7 @@ def _watch_polls(session: Session, mailbox: Mailbox, health: Health, now: dateti
             since = f" since {moment_of(health.since)}" if health.since else ""
             sentence = f"No mail for {address} has come in{since}. {health.sentence}"
             todo = f"What comes waits on its server; try: letterdesk mailbox test {address}"
-            raise_alert(session, key, f"{sentence} {todo}", now)
+            raise_alert(session, key, f"{sentence} {todo}", now, since=health.since)
         case State.WELL:
             end_alert(session, key, now, f"{address} works again: its mail comes in.")
         case State.OFF:

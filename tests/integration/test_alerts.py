@@ -172,6 +172,23 @@ def test_what_comes_and_goes_is_told_once_an_hour_at_most(desk: Database, settin
     assert said(desk) == ["The disk is full.", "There is room again."] * 2
 
 
+def test_what_began_before_it_was_noticed_says_so_and_is_news_when_it_comes_again(
+    desk: Database, settings: Settings, now: datetime
+) -> None:
+    def fail(since: datetime, noticed: datetime) -> datetime:
+        with desk.transaction() as session:
+            return raise_alert(session, "disk", "The disk is full.", noticed, since=since).since
+
+    assert fail(now - 15 * MINUTE, now) == now - 15 * MINUTE
+    keep_up(desk, settings, now)
+    with desk.transaction() as session:
+        end_alert(session, "disk", now + 60 * MINUTE, "There is room again.")
+    keep_up(desk, settings, now + 61 * MINUTE)
+    assert fail(now + 60 * MINUTE, now + 150 * MINUTE) > now + 60 * MINUTE
+    keep_up(desk, settings, now + 150 * MINUTE)
+    assert said(desk) == ["The disk is full.", "There is room again.", "The disk is full."]
+
+
 def test_what_is_wrong_stands_in_the_status(desk: Database, now: datetime) -> None:
     with desk.transaction() as session:
         raise_alert(session, "disk", "The disk is full.", now)
