@@ -43,9 +43,10 @@ css: node_modules/.installed ## compile portal/styles into portal/static/portal.
 golden: setup-dev ## take the present readings of the sample mails as right; NAME=… for some of them
 	@$(BIN)/python -m tests.mails.accept $(NAME)
 
-bench: setup-dev ## print how fast mail is read, and that its time is linear
+bench: setup-dev ## print how fast mail is read and sent, and that its time is linear
 	@$(BIN)/python -m tests.benchmarks.speed
 	@$(BIN)/python -m tests.benchmarks.linear
+	@$(BIN)/python -m tests.benchmarks.sending
 
 screenshots: servers setup-dev ## take the pictures in docs/screenshots again
 	@sh tests/install_packages.sh fonts

@@ -1,38 +1,35 @@
-"""The outbox worker: claims what is due, sends it, and writes down what became of it.
-
-A claim is committed before the sending begins, “handed over” just before the last step, the result after it. Whoever
-dies in between leaves a row that says how far it came: automatic mail then goes again under its old Message-ID, and a
-person's reply that was handed over becomes unknown, for a person to decide. Nothing is sent twice in silence.
-"""
+"""The outbox worker: shares what is due among lanes, one for each outgoing server, so that none holds up another."""
 
 from __future__ import annotations
 
 import logging
 import random
-import secrets
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
-from intake.outbound import headerfields, ledger
-from intake.outbound.compose import CannotComposeError, compose
-from intake.outbound.ledger import LeaseLostError
-from intake.outbound.letter import Envelope
-from intake.outbound.load import Desk, load
-from intake.outbound.transport import Transport, open_transport
-from intake.types import Deferred, Outcome, Refused, Unanswered
+from intake.outbound import ledger
+from intake.outbound.dkim import load_keys
+from intake.outbound.lane import Lane, Post
+from intake.outbound.load import Desk
+from intake.outbound.results import at_once
+from intake.outbound.transport import Broken, Transport, TransportError, open_transport
+from shared.caps import caps_of
 from shared.config import Settings
 from shared.database import Database
-from shared.models import Delivery
+from shared.models import Delivery, Mailbox
 from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-BATCH = 20
-RENEW_SECONDS = 8.0
+UNREADABLE = "The outgoing server of this mailbox cannot be read with this secret key; set it again."
+MOST_LANES = 16  # servers of mailboxes that are served at one time, beside the desk's own
 
 Clock = Callable[[], datetime]
 
@@ -42,7 +39,10 @@ def utc_now() -> datetime:
 
 
 class Outbox:
-    """Sends what is due, mail by mail, over one transport. For one thread; several of them share a database."""
+    """Sends what is due. The desk's own server is served by whoever calls, each other one by a thread of its own.
+
+    For one thread; several outboxes share a database. Raises ConfigError where a DKIM key cannot be used.
+    """
 
     def __init__(
         self,
@@ -54,130 +54,103 @@ class Outbox:
         clock: Clock = utc_now,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._database = database
-        self._desk = Desk(
+        desk = Desk(
             address=settings.address,
             name=settings.desk_name,
             portal_url=settings.portal_base_url,
             close_after_days=settings.close_after_days,
             tokens=tokens,
         )
-        self._transport = transport or open_transport(settings.outgoing_url)
-        self._clock = clock
-        self._chance = chance
-        self._owner = f"outbox-{secrets.token_hex(8)}"
-        self._stopping = threading.Event()
-        self._unwritten: dict[int, Outcome] = {}
+        self._post = Post(
+            database=database,
+            desk=desk,
+            keys=load_keys(settings.dkim_keys),
+            caps=caps_of(settings),
+            clock=clock,
+            chance=chance,
+            stopping=threading.Event(),
+        )
+        if transport is not None:
+            self._own = Lane(self._post, lambda: transport, most=1)
+        else:
+            self._own = Lane(self._post, partial(open_transport, settings.outgoing_url))
+        self._urls: dict[str, str] = {}
+        self._others: dict[str, Lane] = {}
+        self._busy: dict[str, Future[None]] = {}
+        self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="outbox")
 
     def run_once(self) -> int:
-        """Send what is due, at most `BATCH` mails; returns how many were taken up, 0 where nothing was due.
+        """Send a batch through the desk's own server, and let the others begin; returns how many mails of it were due.
 
         Raises SQLAlchemyError where the database fails; nothing is lost by that, and the next call goes on.
         """
-        self._write_results()
-        with self._database.reading() as session:
-            if not ledger.is_any_due(session, self._clock()):
-                return 0
-        with self._database.transaction() as session:
-            ids = ledger.take(session, owner=self._owner, now=self._clock(), limit=BATCH)
-        waiting = list(ids)
-        with self._kept_leases(waiting):
-            while waiting and not self._stopping.is_set():
-                self._deliver(waiting[0])
-                del waiting[0]
-        if waiting:
-            with self._database.transaction() as session:
-                ledger.give_back(session, waiting, owner=self._owner)
-        return len(ids) - len(waiting)
+        with self._post.database.reading() as session:
+            servers = self._servers(session)
+            is_any_lost = ledger.is_any_lost(session, self._post.clock())
+        if is_any_lost:
+            at_once(self._post.database, lambda session: ledger.recover(session, self._post.clock()))
+        self._forget_all_but(servers)
+        for url, mailboxes in servers.items():
+            self._start(url, Delivery.mailbox_id.in_(mailboxes))
+        elsewhere = [number for mailboxes in servers.values() for number in mailboxes]
+        return self._own.run_once(Delivery.mailbox_id.not_in(elsewhere))
+
+    def wait(self) -> None:
+        """Return when the servers of all mailboxes have taken, or refused, what was due."""
+        wait(list(self._busy.values()))
 
     def stop(self) -> None:
         """Let `run_once` end after the mail at hand; what it has not begun stays queued. For any thread."""
-        self._stopping.set()
+        self._post.stopping.set()
 
     def close(self) -> None:
-        """End the connection to the outgoing server."""
-        self._transport.close()
+        """End the connections to the outgoing servers, after the mails at hand."""
+        self._post.stopping.set()
+        self._threads.shutdown(wait=True)
+        for lane in (self._own, *self._others.values()):
+            lane.close()
 
-    def _deliver(self, delivery_id: int) -> None:
-        try:
-            outcome = self._send(delivery_id)
-        except LeaseLostError:
-            logger.warning("delivery=%d was taken by another worker before it was handed over", delivery_id)
+    def _servers(self, session: Session) -> dict[str, list[int]]:
+        """The URLs of the servers of mailboxes that have one of their own, and whose they are.
+
+        All whose URL cannot be read are together under "".
+        """
+        own = select(Mailbox.outgoing_secret, Mailbox.id).where(Mailbox.outgoing_secret.is_not(None))
+        rows = [(secret or "", number) for secret, number in session.execute(own.order_by(Mailbox.id))]
+        read = self._post.desk.tokens.decrypt
+        self._urls = {secret: self._urls.get(secret) or read(secret) or "" for secret, _ in rows}
+        found: dict[str, list[int]] = defaultdict(list)
+        for secret, number in rows:
+            found[self._urls[secret]].append(number)
+        return found
+
+    def _start(self, url: str, where: ColumnElement[bool]) -> None:
+        """Serve the server of some mailboxes, unless it is being served already."""
+        running = self._busy.get(url)
+        if running is not None and not running.done():
             return
-        if outcome is not None:
-            self._unwritten[delivery_id] = outcome
-            self._write_results()
+        if url not in self._others:
+            self._others[url] = Lane(self._post, partial(_transport, url))
+        self._busy[url] = self._threads.submit(self._serve, self._others[url], where)
 
-    def _send(self, delivery_id: int) -> Outcome | None:
-        """Read, compose and hand over one delivery; None where it is gone."""
+    def _serve(self, lane: Lane, where: ColumnElement[bool]) -> None:
         try:
-            envelope = self._envelope(delivery_id)
-        except CannotComposeError as error:
-            return Refused(reason=str(error))
-        except SQLAlchemyError:
-            raise
-        except Exception as error:  # the edge of composing: one mail fails, the others go on
-            logger.exception("delivery=%d could not be composed", delivery_id)
-            return Refused(reason=f"The mail could not be composed, which is a fault of the desk: {error!r:.200}.")
-        return self._hand_to_transport(delivery_id, envelope) if envelope else None
+            while not self._post.stopping.is_set() and lane.run_once(where):
+                pass
+        except Exception:
+            logger.exception("a lane of the outbox could not work; it tries again")
 
-    def _envelope(self, delivery_id: int) -> Envelope | None:
-        with self._database.reading() as session:
-            delivery = session.get(Delivery, delivery_id)
-            if delivery is None:
-                return None
-            order = load(session, delivery, self._desk)
-        return Envelope(
-            sender=headerfields.portable(order.envelope_from) or "",
-            recipient=headerfields.portable(order.letter.recipient.address) or "",
-            content=compose(order.letter),
-        )
+    def _forget_all_but(self, servers: Mapping[str, Sequence[int]]) -> None:
+        for url in [each for each in self._others if each not in servers and self._busy[each].done()]:
+            self._others.pop(url).close()
+            del self._busy[url]
 
-    def _hand_to_transport(self, delivery_id: int, envelope: Envelope) -> Outcome:
-        handed_over = False
 
-        def hand_over() -> None:
-            nonlocal handed_over
-            with self._database.transaction() as session:
-                ledger.hand_over(session, delivery_id, owner=self._owner, now=self._clock())
-            handed_over = True
-
-        try:
-            return self._transport.send(envelope, hand_over)
-        except (LeaseLostError, SQLAlchemyError):
-            raise
-        except Exception as error:  # the edge of sending: one mail fails, the others go on
-            logger.exception("delivery=%d could not be sent", delivery_id)
-            said = f"The mail could not be sent, which is a fault of the desk: {error!r:.200}."
-            return Unanswered(reason=said) if handed_over else Deferred(reason=said)
-
-    def _write_results(self) -> None:
-        """Write down what is known; where the database fails it is kept and written at the next call."""
-        for delivery_id, outcome in list(self._unwritten.items()):
-            with self._database.transaction() as session:
-                state = ledger.record(
-                    session, delivery_id, outcome, owner=self._owner, now=self._clock(), chance=self._chance()
-                )
-            del self._unwritten[delivery_id]
-            logger.info("delivery=%d state=%s outcome=%s", delivery_id, state, type(outcome).__name__)
-
-    @contextmanager
-    def _kept_leases(self, waiting: list[int]) -> Iterator[None]:
-        """Renew the leases of what is not done yet, however long a server takes to answer."""
-        ended = threading.Event()
-
-        def keep() -> None:
-            while not ended.wait(RENEW_SECONDS):
-                try:
-                    with self._database.transaction() as session:
-                        ledger.keep(session, tuple(waiting), owner=self._owner, now=self._clock())
-                except SQLAlchemyError as error:
-                    logger.warning("the leases of deliveries could not be renewed: %s", error)
-
-        thread = threading.Thread(target=keep, name="outbox-leases", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+def _transport(url: str) -> Transport:
+    """The transport of a mailbox's own server; one that says why there is none where its URL is not good."""
+    if not url:
+        return Broken(UNREADABLE)
+    try:
+        return open_transport(url)
+    except TransportError as error:
+        return Broken(str(error))

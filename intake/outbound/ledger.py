@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from intake.types import Deferred, Outcome, Refused, Sent, Unanswered
+from intake.types import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
+from shared import returned
+from shared.caps import Caps
 from shared.models import Delivery, DeliveryCause, DeliveryState
-from shared.queue import LEASE, claim, pause, renew
+from shared.queue import LEASE, claim, is_free, pause, renew
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_OUTAGE_PAUSE = timedelta(minutes=5)  # a server that is back again is found soon, and costs one try for all
 GIVE_UP_AFTER = timedelta(days=5)  # RFC 5321 section 4.5.4.1
 LEAST_ATTEMPTS = 10  # a desk that was switched off for a week does not give up at once
 
@@ -22,38 +25,73 @@ WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 DIED = "The mail was handed over, and then Letterdesk stopped before it heard whether the server took it."
 FREE: dict[str, Any] = {"lease_by": None, "lease_until": None}
 
+TABLE = cast(Table, Delivery.__table__)
+OURS = and_(TABLE.c.state == DeliveryState.SENDING, TABLE.c.lease_by == bindparam("owner"))
+HAND_OVER = (  # these two are done for every mail, so they are built once
+    update(TABLE)
+    .where(TABLE.c.id.in_(bindparam("ids", expanding=True)), OURS)
+    .values(handed_over_at=bindparam("now"), lease_until=bindparam("until"))
+    .returning(TABLE.c.id)
+)
+SENT = (
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("number"), or_(OURS, TABLE.c.state == DeliveryState.UNKNOWN))
+    .values(state=DeliveryState.SENT, sent_at=bindparam("now"), response=bindparam("words"), last_error=None, **FREE)
+)
+
 
 class LeaseLostError(Exception):
     """Another worker may be sending this delivery: it must not be sent from here."""
 
 
-def is_any_due(session: Session, now: datetime) -> bool:
-    """Whether there is something to send or to clear up. Takes no lock."""
-    waits = and_(Delivery.state.in_(WAITING), Delivery.due_at <= now)
-    due = or_(waits, Delivery.state == DeliveryState.SENDING) & _is_free(now)
-    return session.scalar(select(Delivery.id).where(due).limit(1)) is not None
+def is_any_due(session: Session, now: datetime, where: ColumnElement[bool]) -> bool:
+    """Whether there is something to send among `where`. Takes no lock."""
+    waits = and_(Delivery.state.in_(WAITING), or_(Delivery.due_at <= now, Delivery.due_at > now + 2 * LONGEST_PAUSE))
+    return session.scalar(select(Delivery.id).where(waits, is_free(Delivery, now), where).limit(1)) is not None
 
 
-def take(session: Session, *, owner: str, now: datetime, limit: int) -> list[int]:
-    """Clear up after whoever died, then claim what is due; returns the ids of what is to be sent."""
-    _recover(session, now)
-    sending = DeliveryState.SENDING
+def take(session: Session, *, owner: str, now: datetime, limit: int, where: ColumnElement[bool]) -> list[int]:
+    """Claim what is due among `where`; returns the ids of what is to be sent."""
     return claim(
-        session, Delivery, WAITING, owner=owner, now=now, limit=limit, where=None, state=sending, handed_over_at=None
+        session,
+        Delivery,
+        WAITING,
+        owner=owner,
+        now=now,
+        limit=limit,
+        where=where,
+        stray_after=2 * LONGEST_PAUSE,
+        state=DeliveryState.SENDING,
+        handed_over_at=None,
     )
 
 
-def hand_over(session: Session, delivery_id: int, *, owner: str, now: datetime) -> None:
-    """Note that the last step comes now. Raises LeaseLostError where the delivery is not ours any more."""
-    kept = (
-        update(Delivery)
-        .where(_is_ours(delivery_id, owner))
-        .values(handed_over_at=now, lease_until=now + LEASE)
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(kept) is None:
-        raise LeaseLostError(delivery_id)
+def is_any_lost(session: Session, now: datetime) -> bool:
+    """Whether somebody died over a mail. Takes no lock."""
+    return session.scalar(select(Delivery.id).where(_is_lost(now)).limit(1)) is not None
+
+
+def recover(session: Session, now: datetime) -> None:
+    """Decide about what somebody was sending whose lease has run out.
+
+    Rows that somebody has locked, to delete their ticket for example, are left to the next time.
+    """
+    is_doubtful = and_(Delivery.cause == DeliveryCause.REPLY, Delivery.handed_over_at.is_not(None))
+    for where, values in (
+        (is_doubtful, {"state": DeliveryState.UNKNOWN, "last_error": DIED}),
+        (~is_doubtful, {"state": DeliveryState.QUEUED, "due_at": now}),
+    ):
+        ids = session.scalars(select(Delivery.id).where(_is_lost(now), where).with_for_update(skip_locked=True)).all()
+        change = update(Delivery).where(Delivery.id.in_(ids)).values(**values, **FREE)
+        session.execute(change.execution_options(synchronize_session=False))
+
+
+def hand_over(session: Session, ids: Sequence[int], *, owner: str, now: datetime) -> frozenset[int]:
+    """Note that the last step of these comes now; returns those that are still ours, which alone may be sent."""
+    if not ids:
+        return frozenset()
+    values = {"ids": ids, "owner": owner, "now": now, "until": now + LEASE}
+    return frozenset(session.connection().execute(HAND_OVER, values).scalars())
 
 
 def keep(session: Session, ids: Sequence[int], *, owner: str, now: datetime) -> None:
@@ -73,30 +111,56 @@ def give_back(session: Session, ids: Sequence[int], *, owner: str) -> None:
 
 
 def record(
-    session: Session, delivery_id: int, outcome: Outcome, *, owner: str, now: datetime, chance: float
-) -> DeliveryState | None:
-    """Write down what became of a delivery; returns its state, None where it is gone or somebody else's.
+    session: Session,
+    outcomes: Mapping[int, Outcome],
+    *,
+    owner: str,
+    now: datetime,
+    chance: Callable[[], float],
+    caps: Caps,
+) -> None:
+    """Write down what became of deliveries, as far as they are there and ours.
 
     What is known to be sent is written also where it had been given up as unknown meanwhile.
     """
-    delivery = session.scalar(select(Delivery).where(Delivery.id == delivery_id).with_for_update())
-    if delivery is None or not _may_record(delivery, outcome, owner):
-        return None
+    sent = {number: outcome for number, outcome in outcomes.items() if isinstance(outcome, Sent)}
+    if sent:
+        rows = [{"number": n, "owner": owner, "now": now, "words": sent[n].response} for n in sorted(sent)]
+        session.connection().execute(SENT, rows)
+    if len(sent) < len(outcomes):
+        _record_faults(session, outcomes, owner, now, chance, caps)
+
+
+def _record_faults(
+    session: Session,
+    outcomes: Mapping[int, Outcome],
+    owner: str,
+    now: datetime,
+    chance: Callable[[], float],
+    caps: Caps,
+) -> None:
+    others = [number for number, outcome in outcomes.items() if not isinstance(outcome, Sent)]
+    ours = Delivery.id.in_(others), Delivery.lease_by == owner, Delivery.state == DeliveryState.SENDING
+    for delivery in session.scalars(select(Delivery).where(*ours).order_by(Delivery.id).with_for_update()).all():
+        _record_fault(delivery, outcomes[delivery.id], now, chance())
+        if delivery.state is DeliveryState.FAILED:
+            returned.not_sent(session, delivery, now, caps)
+
+
+def _record_fault(delivery: Delivery, outcome: Outcome, now: datetime, chance: float) -> None:
     match outcome:
-        case Sent(response=words):
-            delivery.state, delivery.sent_at = DeliveryState.SENT, now
-            delivery.response, delivery.last_error = words, None
         case Refused(reason=reason):
             delivery.state, delivery.last_error, delivery.handed_over_at = DeliveryState.FAILED, reason, None
         case Unanswered(reason=reason) if not delivery.is_automatic:
             delivery.state, delivery.last_error = DeliveryState.UNKNOWN, reason
+        case Unreachable(reason=reason):
+            _defer(delivery, reason, now, chance, LONGEST_OUTAGE_PAUSE)
         case Deferred(reason=reason) | Unanswered(reason=reason):
-            _defer(delivery, reason, now, chance)
+            _defer(delivery, reason, now, chance, LONGEST_PAUSE)
     delivery.lease_by = delivery.lease_until = None
-    return delivery.state
 
 
-def _defer(delivery: Delivery, reason: str, now: datetime, chance: float) -> None:
+def _defer(delivery: Delivery, reason: str, now: datetime, chance: float, longest: timedelta) -> None:
     is_too_old = now - delivery.created_at >= GIVE_UP_AFTER and delivery.attempts >= LEAST_ATTEMPTS
     delivery.handed_over_at = None
     if is_too_old:
@@ -104,32 +168,8 @@ def _defer(delivery: Delivery, reason: str, now: datetime, chance: float) -> Non
         delivery.last_error = f"Given up after {delivery.attempts} attempts in five days. {reason}"
         return
     delivery.state, delivery.last_error = DeliveryState.DEFERRED, reason
-    delivery.due_at = now + pause(delivery.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, chance=chance)
+    delivery.due_at = now + pause(delivery.attempts, first=FIRST_PAUSE, longest=longest, chance=chance)
 
 
-def _recover(session: Session, now: datetime) -> None:
-    """Decide about what somebody was sending whose lease has run out."""
-    lost = and_(Delivery.state == DeliveryState.SENDING, _is_free(now))
-    is_doubtful = and_(Delivery.cause == DeliveryCause.REPLY, Delivery.handed_over_at.is_not(None))
-    for where, values in (
-        (is_doubtful, {"state": DeliveryState.UNKNOWN, "last_error": DIED}),
-        (~is_doubtful, {"state": DeliveryState.QUEUED, "due_at": now}),
-    ):
-        change = update(Delivery).where(lost, where).values(**values, **FREE)
-        session.execute(change.execution_options(synchronize_session=False))
-
-
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    """Nobody's lease; one that reaches too far ahead is of a clock that was set back."""
-    until = Delivery.lease_until
-    return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
-
-
-def _is_ours(delivery_id: int, owner: str) -> ColumnElement[bool]:
-    return and_(Delivery.id == delivery_id, Delivery.lease_by == owner, Delivery.state == DeliveryState.SENDING)
-
-
-def _may_record(delivery: Delivery, outcome: Outcome, owner: str) -> bool:
-    if delivery.state is DeliveryState.SENDING:
-        return delivery.lease_by == owner
-    return delivery.state is DeliveryState.UNKNOWN and isinstance(outcome, Sent)
+def _is_lost(now: datetime) -> ColumnElement[bool]:
+    return and_(Delivery.state == DeliveryState.SENDING, is_free(Delivery, now))

@@ -1,14 +1,12 @@
-"""What a delivery has to say, read from the database: a row of the outbox becomes a letter and its envelope."""
+"""What a delivery has to say: a row of the outbox becomes a letter and its envelope. Reads nothing by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from intake.outbound.compose import CannotComposeError, plus_address
+from intake.outbound.gather import Batch
 from intake.outbound.letter import (
     AccountMail,
     AccountTemplate,
@@ -23,9 +21,8 @@ from intake.outbound.letter import (
     Thread,
 )
 from intake.types import Person
-from shared import blobs
 from shared.addresses import address_key
-from shared.models import Article, ArticleKind, Attachment, Delivery, DeliveryCause, Mailbox, Registration, Ticket, User
+from shared.models import Article, Attachment, Delivery, DeliveryCause, Mailbox, Ticket
 from shared.registrations import link_token
 from shared.tokens import Tokens
 
@@ -49,11 +46,17 @@ class Order:
     envelope_from: str
 
 
-def load(session: Session, delivery: Delivery, desk: Desk) -> Order:
-    """Read all that a delivery needs. Raises CannotComposeError where what it is about is gone."""
-    mailbox = session.get_one(Mailbox, delivery.mailbox_id)
-    ticket = session.get(Ticket, delivery.ticket_id) if delivery.ticket_id else None
-    to, cc = _copies(session, delivery)
+def load(batch: Batch, delivery_id: int, desk: Desk, files: tuple[File, ...] = ()) -> Order | None:
+    """What a delivery of a batch says, with the files of a reply; None where it is gone.
+
+    Raises CannotComposeError where what it is about is gone.
+    """
+    delivery = batch.deliveries.get(delivery_id)
+    if delivery is None:
+        return None
+    mailbox = batch.mailboxes[delivery.mailbox_id]
+    ticket = batch.tickets.get(delivery.ticket_id) if delivery.ticket_id else None
+    to, cc = _copies(batch, delivery)
     letter = Letter(
         message_id=delivery.message_id,
         written_at=delivery.created_at,
@@ -62,12 +65,18 @@ def load(session: Session, delivery: Delivery, desk: Desk) -> Order:
         to=to,
         cc=cc,
         reply_to=_reply_to(delivery, ticket, to, mailbox, desk),
-        thread=_thread(session, delivery, ticket) if ticket else None,
-        content=CONTENTS[delivery.cause](session, delivery, desk),
+        thread=_thread(batch, delivery, ticket) if ticket else None,
+        content=CONTENTS[delivery.cause](batch, delivery, desk, files),
         loop_mark=desk.tokens.loop_mark(desk.address),
         portal_url=desk.portal_url,
     )
     return Order(letter=letter, envelope_from=_envelope_from(delivery, mailbox, desk))
+
+
+def attached(batch: Batch, delivery_id: int) -> Sequence[Attachment]:
+    """The files that go with a delivery."""
+    delivery = batch.deliveries.get(delivery_id)
+    return batch.attachments.get(delivery.article_id or 0, ()) if delivery else ()
 
 
 def _envelope_from(delivery: Delivery, mailbox: Mailbox, desk: Desk) -> str:
@@ -98,9 +107,9 @@ def _signed_for(delivery: Delivery, ticket: Ticket, to: tuple[Person, ...]) -> s
     return key
 
 
-def _copies(session: Session, delivery: Delivery) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
+def _copies(batch: Batch, delivery: Delivery) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
     """The true To and Cc, the same on every copy."""
-    article = session.get(Article, delivery.article_id) if delivery.article_id else None
+    article = batch.articles.get(delivery.article_id or 0)
     if article is None or not (article.to or article.cc):
         return (Person(address=delivery.recipient, name=delivery.recipient_name),), ()
     return _people(article.to), _people(article.cc)
@@ -110,86 +119,57 @@ def _people(pairs: list[list[str]]) -> tuple[Person, ...]:
     return tuple(Person(address=address, name=name) for address, name in pairs)
 
 
-def _thread(session: Session, delivery: Delivery, ticket: Ticket) -> Thread:
+def _thread(batch: Batch, delivery: Delivery, ticket: Ticket) -> Thread:
     """The Message-IDs that this reader may have seen, oldest first; the one that is answered comes last."""
-    articles = session.execute(
-        select(Article.created_at, Article.message_id, Article.kind).where(
-            Article.ticket_id == ticket.id,
-            Article.kind != ArticleKind.NOTE,
-            Article.message_id.is_not(None),
-            Article.created_at <= delivery.created_at,
-        )
-    ).all()
-    notices = session.execute(
-        select(Delivery.created_at, Delivery.message_id).where(
-            Delivery.ticket_id == ticket.id,
-            Delivery.cause != DeliveryCause.REPLY,
-            Delivery.recipient == delivery.recipient,
-            Delivery.id < delivery.id,
-        )
-    ).all()
-    seen = sorted([(when, i) for when, i, _ in articles if i] + [(when, i) for when, i in notices])
-    ids = [i for _, i in seen if i != delivery.message_id]
-    asked = [(when, i) for when, i, kind in articles if kind is ArticleKind.MESSAGE and i]
+    said = [each for each in batch.said.get(ticket.id, ()) if each.message_id and each.at <= delivery.created_at]
+    notices = [
+        each
+        for each in batch.notices.get(ticket.id, ())
+        if each.recipient == delivery.recipient and each.id < delivery.id
+    ]
+    seen = sorted((each.at, each.message_id or "") for each in (*said, *notices))
+    ids = [message_id for _, message_id in seen if message_id != delivery.message_id]
+    asked = [(each.at, each.message_id) for each in said if each.is_message]
     answers = max(asked)[1] if asked and delivery.cause is not DeliveryCause.STATUS else next(reversed(ids), None)
     ordered = [i for i in ids if i != answers] + ([answers] if answers else [])
     return Thread(number=ticket.id, subject=ticket.subject, message_ids=tuple(ordered), answers=answers)
 
 
-def _acknowledgement(session: Session, delivery: Delivery, _desk: Desk) -> Content:
-    ticket = session.get_one(Ticket, delivery.ticket_id)
+def _acknowledgement(batch: Batch, delivery: Delivery, _desk: Desk, _files: tuple[File, ...]) -> Content:
+    ticket = batch.tickets.get(delivery.ticket_id or 0)
+    if ticket is None:
+        raise CannotComposeError("The ticket that this mail was about is not there any more.")
     return Acknowledgement(written_at=ticket.created_at)
 
 
-def _status(_session: Session, delivery: Delivery, desk: Desk) -> Content:
+def _status(_batch: Batch, delivery: Delivery, desk: Desk, _files: tuple[File, ...]) -> Content:
     said = delivery.context
     return StatusNotice(
         old=said["old"], new=said["new"], actor=said.get("actor") or "", close_after_days=desk.close_after_days
     )
 
 
-def _reply(session: Session, delivery: Delivery, _desk: Desk) -> Content:
-    article = session.get(Article, delivery.article_id) if delivery.article_id else None
+def _reply(batch: Batch, delivery: Delivery, _desk: Desk, files: tuple[File, ...]) -> Content:
+    article = batch.articles.get(delivery.article_id or 0)
     if article is None:
         raise CannotComposeError("The reply that this mail was to carry is not there any more.")
-    attachments = session.scalars(select(Attachment).where(Attachment.article_id == article.id).order_by(Attachment.id))
-    files = tuple(_file(session, attachment) for attachment in attachments if attachment.blob_sha256)
-    return Reply(text=article.text, quote=_quote(session, delivery, article), files=files)
+    return Reply(text=article.text, quote=_quote(batch, delivery, article), files=files)
 
 
-def _file(session: Session, attachment: Attachment) -> File:
-    content = blobs.read(session, attachment.blob_sha256 or "")
-    return File(filename=attachment.filename, content_type=attachment.content_type, content=content)
-
-
-def _quote(session: Session, delivery: Delivery, reply: Article) -> Quote | None:
-    """What the requester wrote last before this reply; what others wrote is not passed on."""
-    ticket = session.get_one(Ticket, reply.ticket_id)
-    asked = session.scalars(
-        select(Article)
-        .where(
-            Article.ticket_id == ticket.id,
-            Article.kind == ArticleKind.MESSAGE,
-            Article.author_id == ticket.requester_id,
-            Article.automatic.is_(False),
-            Article.created_at <= reply.created_at,
-        )
-        .order_by(Article.created_at.desc(), Article.id.desc())
-        .limit(1)
-    ).first()
+def _quote(batch: Batch, delivery: Delivery, reply: Article) -> Quote | None:
+    asked = batch.quotes.get(reply.id)
     if asked is None:
         return None
-    requester = session.get_one(User, ticket.requester_id)
     is_own_copy = any(address == delivery.recipient for address, _ in reply.to)
-    text = asked.reply_text or asked.text
-    return Quote(author=None if is_own_copy else requester.label, written_at=asked.created_at, text=text)
+    requester = batch.tickets[reply.ticket_id].requester
+    return Quote(author=None if is_own_copy else requester.label, written_at=asked.at, text=asked.text)
 
 
-def _account(session: Session, delivery: Delivery, desk: Desk) -> Content:
+def _account(batch: Batch, delivery: Delivery, desk: Desk, _files: tuple[File, ...]) -> Content:
     template = AccountTemplate(delivery.context["template"])
     if template is AccountTemplate.ALREADY_REGISTERED:
         return AccountMail(template=template)
-    registration = session.get(Registration, delivery.context["registration"])
+    registration = batch.registrations.get(delivery.context["registration"])
     if registration is None or registration.used_at is not None:
         raise CannotComposeError("The link that this mail was to carry is used up or gone.")
     return AccountMail(
@@ -197,12 +177,12 @@ def _account(session: Session, delivery: Delivery, desk: Desk) -> Content:
     )
 
 
-def _notice(_session: Session, delivery: Delivery, _desk: Desk) -> Content:
+def _notice(_batch: Batch, delivery: Delivery, _desk: Desk, _files: tuple[File, ...]) -> Content:
     said = delivery.context
     return Notice(headline=said["headline"], sentences=tuple(said["sentences"]), path=said["path"])
 
 
-CONTENTS: Mapping[DeliveryCause, Callable[[Session, Delivery, Desk], Content]] = {
+CONTENTS: Mapping[DeliveryCause, Callable[[Batch, Delivery, Desk, tuple[File, ...]], Content]] = {
     DeliveryCause.ACKNOWLEDGEMENT: _acknowledgement,
     DeliveryCause.REPLY: _reply,
     DeliveryCause.STATUS: _status,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from intake.outbound import smtp_dialogue
 from intake.outbound.letter import Envelope
 from intake.outbound.smtp_dialogue import COMMAND_SECONDS, Declined, Server
-from intake.types import Deferred, Outcome, Refused, Sent, Unanswered
+from intake.types import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
 
 FINAL_SECONDS = 300.0  # a server may look at a mail for long before it takes it (RFC 5321 section 4.5.3.2.6)
 IDLE_SECONDS = 20.0  # a connection that has rested longer may be dead without a word
@@ -40,7 +40,7 @@ class SmtpTransport:
         try:
             client = self._connected()
         except _Unreachable as error:
-            return Deferred(reason=str(error))
+            return Unreachable(reason=str(error))
         try:
             smtp_dialogue.begin(client, envelope)
             smtp_dialogue.send_body(client, envelope.content)

@@ -10,7 +10,7 @@ from intake.outbound.files import FileTransport
 from intake.outbound.letter import Envelope
 from intake.outbound.smtp import SmtpTransport
 from intake.outbound.smtp_dialogue import Server
-from intake.types import Outcome
+from intake.types import Outcome, Unreachable
 
 PORTS = {"smtp": 25, "smtps": 465}
 SUBMISSION = 587  # where a login is wanted (RFC 6409)
@@ -35,6 +35,22 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End what is open. The transport can be used again afterwards."""
+
+
+class Broken:
+    """Stands where a server should be that cannot be used because of how it is set. `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:  # noqa: ARG002
+        return Unreachable(reason=self._sentence)
+
+    def check(self) -> str | None:
+        return self._sentence
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def open_transport(url: str) -> Transport:

@@ -21,7 +21,7 @@ from intake.types.decisions import (
 from intake.types.facts import Arrival, Facts, PersonOrder, Reference, SentCopy, Thread
 from intake.types.reading import Attachment, Bounce, BounceAction, Fold, FoldKind, Forward, Kind, ParsedMessage, Person
 from intake.types.receiving import FolderPosition, RawMessage, Source
-from intake.types.sending import Deferred, Outcome, Refused, Sent, Unanswered
+from intake.types.sending import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
 
 __all__ = [
     "ACTIONS",
@@ -57,4 +57,5 @@ __all__ = [
     "Source",
     "Thread",
     "Unanswered",
+    "Unreachable",
 ]

@@ -33,4 +33,11 @@ class Unanswered:
     reason: str
 
 
-Outcome = Sent | Deferred | Refused | Unanswered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """The server cannot be used at all, so that neither this mail nor another goes out through it now."""
+
+    reason: str
+
+
+Outcome = Sent | Deferred | Refused | Unanswered | Unreachable

@@ -17,7 +17,7 @@ from intake.outbound.letter import Envelope
 from intake.types import Outcome, Sent
 from shared.config import Settings
 from shared.database import Database
-from shared.models import Delivery, DeliveryState, Ticket
+from shared.models import Delivery, DeliveryCause, DeliveryState, Ticket
 from shared.tickets import Upload
 from shared.tokens import Tokens
 from tests.mail_sink import MailSink, mail_sink
@@ -169,8 +169,9 @@ def test_a_mail_that_cannot_be_composed_fails_alone(desk: SendingDesk, sink: Mai
     with desk.database.transaction() as session:
         session.execute(update(Delivery).where(Delivery.article_id.is_not(None)).values(recipient="two words"))
     assert lives(desk, sink) == 2
-    failed, sent = desk.deliveries()
+    failed, sent, told = desk.deliveries()
     assert (failed.state, sent.state) == (DeliveryState.FAILED, DeliveryState.SENT)
+    assert (told.cause, told.recipient) == (DeliveryCause.NOTICE, "jonas@desk.example")
     assert failed.last_error == "“two words” is no address that mail can go to."
 
 

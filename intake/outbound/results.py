@@ -1,0 +1,133 @@
+"""Commits the steps of mails that are being sent: that they are handed over, and what became of those before them.
+
+Whoever hands a mail over waits until that is committed. All who come while a commit is under way share the next one,
+which carries the results that are known by then as well: so a mail costs less than one commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from intake.outbound import ledger
+from intake.outbound.ledger import LeaseLostError
+from intake.types import Outcome
+from shared.caps import Caps
+from shared.database import Database
+from shared.database_faults import Fault, fault_of
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+REST_SECONDS = 0.5  # a result waits no longer than this for the next step
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    """A mail that is to be handed over; `error` is why it must not be."""
+
+    delivery_id: int
+    is_done: bool = False
+    error: Exception | None = field(default=None)
+
+
+class Results:
+    """What is known about mails and not written yet, and the mails that are to be handed over. For any thread."""
+
+    def __init__(
+        self, database: Database, *, owner: str, clock: Callable[[], datetime], chance: Callable[[], float], caps: Caps
+    ) -> None:
+        self._database = database
+        self._owner = owner
+        self._clock = clock
+        self._chance = chance
+        self._caps = caps
+        self._turn = threading.Lock()  # held by who commits
+        self._lock = threading.Lock()  # guards the two below
+        self._steps: list[_Step] = []
+        self._unwritten: dict[int, Outcome] = {}
+        self._since = 0.0
+
+    def add(self, outcome: Outcome, *ids: int) -> None:
+        """Keep what became of mails until it can be written."""
+        with self._lock:
+            if not self._unwritten:
+                self._since = time.monotonic()
+            self._unwritten |= dict.fromkeys(ids, outcome)
+
+    def write(self) -> None:
+        """Write all that is known. Where the database fails it is kept, and comes with the next call."""
+        if self._unwritten:
+            with self._turn:
+                self._commit()
+
+    def write_what_rests(self) -> None:
+        """Write what has waited for the next step for long, because a server is slow for example."""
+        if self._unwritten and time.monotonic() - self._since > REST_SECONDS:
+            self.write()
+
+    def hand_over(self, delivery_id: int) -> None:
+        """Note that the last step of a mail comes now. Raises LeaseLostError where it is not ours any more."""
+        step = _Step(delivery_id)
+        with self._lock:
+            self._steps.append(step)
+        with self._turn:
+            if not step.is_done:
+                self._commit()
+        if step.error is not None:
+            raise step.error
+
+    def keep(self, ids: Sequence[int]) -> None:
+        """Renew the leases of these mails, and of those whose results wait."""
+        with self._lock:
+            known = tuple(self._unwritten)
+        with self._database.transaction() as session:
+            ledger.keep(session, (*ids, *known), owner=self._owner, now=self._clock())
+
+    def _commit(self) -> None:
+        with self._lock:
+            steps, self._steps = self._steps, []
+            known = dict(self._unwritten)
+        try:
+            at_once(self._database, lambda session: self._write(session, steps, known))
+        except Exception as error:
+            for step in steps:
+                step.error = error
+            raise
+        finally:
+            for step in steps:
+                step.is_done = True
+        with self._lock:
+            for delivery_id in known:
+                del self._unwritten[delivery_id]
+            self._since = time.monotonic()
+        for delivery_id, outcome in known.items():
+            logger.info("delivery=%d outcome=%s", delivery_id, type(outcome).__name__)
+
+    def _write(self, session: Session, steps: Sequence[_Step], known: dict[int, Outcome]) -> None:
+        now = self._clock()
+        ours = ledger.hand_over(session, [step.delivery_id for step in steps], owner=self._owner, now=now)
+        for step in steps:
+            step.error = None if step.delivery_id in ours else LeaseLostError(step.delivery_id)
+        ledger.record(session, known, owner=self._owner, now=now, chance=self._chance, caps=self._caps)
+
+
+def at_once(database: Database, work: Callable[[Session], object]) -> None:
+    """Do work in a transaction, again at once where another transaction stood in its way."""
+    for _ in range(TRIES - 1):
+        try:
+            with database.transaction() as session:
+                work(session)
+        except Exception as error:
+            if fault_of(error) is not Fault.CONFLICT:
+                raise
+        else:
+            return
+    with database.transaction() as session:
+        work(session)
