@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import signal
@@ -11,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy import select
@@ -30,7 +28,9 @@ from intake.service import Intake, Worker
 from portal import commands as people
 from portal.app import create_app
 from portal.server import PortalServer
-from shared import accounts, mailboxes, schema, status
+from shared import accounts, mailboxes
+from shared import commands as whole
+from shared.backup.archive import BackupError
 from shared.children import Children, when_parent_ends
 from shared.config import ConfigError, host_and_port
 from shared.credentials import AccountError
@@ -51,6 +51,7 @@ FAULTS = (
     mailboxes.MailboxError,
     demo.DemoError,
     examine.ExamineError,
+    BackupError,
     ReplayError,
 )
 
@@ -83,6 +84,10 @@ for part in (
     mail.run_demo,
     mail.run_doctor,
     people.user,
+    whole.print_status,
+    whole.migrate,
+    whole.backup,
+    whole.restore,
 ):
     command.add_command(part)
 
@@ -230,45 +235,6 @@ def _send_samples(desk: OpenDesk, intake: Intake) -> None:
             return
     count = demo.send(intake.doors["SMTP"], desk.settings.address, utc_now())
     print(f"The desk was empty: {count} sample mails are on their way into it.", flush=True)
-
-
-@command.command()
-def migrate() -> None:
-    """Bring the database to this version."""
-    with open_desk(migrated=False) as desk:
-        schema.migrate(desk.database)
-        print("The database is of this version.")
-
-
-# ------------------------------------------------------------------ looking
-
-
-@command.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def print_status(*, as_json: bool) -> None:
-    """Say how many mails, tickets and deliveries there are, and in which state."""
-    with open_desk() as desk, desk.database.reading() as session:
-        counts = status.collect(session, utc_now())
-    if as_json:
-        print(json.dumps(counts))
-        return
-    for name, value in counts.items():
-        print(f"{name.replace('_', ' ')}: {_in_words(value)}")
-
-
-def _in_words(value: Any) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{number} {word}" for word, number in value.items() if number) or "none"
-        case list():
-            return "; ".join(_row_in_words(row) for row in value) or "none"
-        case _:
-            return "nothing" if value is None else str(value)
-
-
-def _row_in_words(row: dict[str, Any]) -> str:
-    """A mailbox, or an alert."""
-    return str(row["sentence"]) if "sentence" in row else f"{row['address']} ({row['last_error'] or 'no fault'})"
 
 
 if __name__ == "__main__":

@@ -119,10 +119,11 @@ class Mailroom:
         self.tokens = tokens
         self.clock = Clock(now)
         with database.transaction() as session:
-            boxes = [Mailbox(address=a, address_key=address_key(a), created_at=now) for a in (DESK, SALES)]
-            session.add_all(boxes)
+            known = set(session.scalars(select(Mailbox.address)))
+            new = [a for a in (DESK, SALES) if a not in known]
+            session.add_all(Mailbox(address=a, address_key=address_key(a), created_at=now) for a in new)
             session.flush()
-            self.mailboxes = {box.address: box.id for box in boxes}
+            self.mailboxes = {box.address: box.id for box in session.scalars(select(Mailbox))}
 
     def put(
         self,
