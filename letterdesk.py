@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from intake import commands as mail
 from intake import demo, examine, ledger_commands, mailbox_commands
 from intake.outbound.transport import TransportError
+from intake.outbox_commands import outbox
 from intake.parsing.attachments import extract
 from intake.parsing.message import parse
 from intake.pipeline import open_pipeline
@@ -83,6 +84,7 @@ for part in (
     mail.explain_mail,
     mail.run_demo,
     mail.run_doctor,
+    outbox,
     people.user,
     whole.print_status,
     whole.migrate,

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from intake.outbound.dkim import dns_record, keys_for, load_keys
 from intake.outbound.transport import TransportError, open_transport
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
-from shared.config import Settings
+from shared.config import ConfigError, Settings
 from shared.database import Database
 from shared.opening import utc_now
 from shared.tokens import Tokens
@@ -34,7 +35,9 @@ def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[
     yield True, "The database answers and is of this version."
     yield from _people(database)
     yield from _mailboxes(database, tokens)
-    yield _outgoing(settings)
+    yield _outgoing(settings.outgoing_url, "LETTERDESK_OUTGOING is wrong", settings.sends_for_real)
+    yield from _own_servers(database, tokens)
+    yield from _signatures(settings)
 
 
 def _people(database: Database) -> Iterator[Finding]:
@@ -56,13 +59,41 @@ def _mailboxes(database: Database, tokens: Tokens) -> Iterator[Finding]:
             yield False, f"{address}: {error}"
 
 
-def _outgoing(settings: Settings) -> Finding:
+def _outgoing(url: str, wrong: str, sends_for_real: bool) -> Finding:
     try:
-        transport = open_transport(settings.outgoing_url)
+        transport = open_transport(url)
     except TransportError as error:
-        return False, f"LETTERDESK_OUTGOING is wrong: {error}"
+        return False, f"{wrong}: {error}"
     fault = transport.check()
     transport.close()
     if fault is not None:
         return False, f"Mail cannot go out: {fault}"
-    return True, "Mail can go out." if settings.sends_for_real else "Outgoing mail is written to files."
+    return True, "Mail can go out." if sends_for_real else "Outgoing mail is written to files."
+
+
+def _own_servers(database: Database, tokens: Tokens) -> Iterator[Finding]:
+    """Mailboxes whose mail goes out over a server of their own."""
+    with database.reading() as session:
+        own = [(row.address, row.outgoing_secret) for row in mailboxes.list_mailboxes(session) if row.outgoing_secret]
+    for address, secret in own:
+        url = tokens.decrypt(secret)
+        if url is None:
+            yield False, f"{address}: its outgoing server was stored under another secret key; set it again."
+            continue
+        well, sentence = _outgoing(url, "its outgoing server is wrong", sends_for_real=True)
+        yield well, f"{address}: {sentence}"
+
+
+def _signatures(settings: Settings) -> Iterator[Finding]:
+    """Which mail is signed (DKIM), and what DNS has to hold for that."""
+    try:
+        keys = load_keys(settings.dkim_keys)
+    except ConfigError as error:
+        yield False, f"{error}."
+        return
+    for key in keys:
+        name, value = dns_record(key)
+        yield True, f"Mail from {key.domain} is signed ({key.algorithm}). DNS needs this TXT record: {name} {value}"
+    domain = settings.address.rpartition("@")[2].lower()
+    if keys and not keys_for(keys, settings.address):
+        yield False, f"Mail from {domain} is not signed: LETTERDESK_DKIM_KEYS has no key for that domain."

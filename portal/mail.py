@@ -18,7 +18,7 @@ from portal.forms import EmptyForm
 from portal.paging import wanted
 from portal.reading import linked
 from portal.ticket_forms import JoinForm
-from shared import blobs, inbound
+from shared import blobs, deliveries, inbound
 from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, User
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
@@ -49,6 +49,7 @@ def index() -> Answer:
         waiting = db.scalar(select(func.count()).where(InboundMessage.state.in_(WAITING))) or 0
         stuck = db.scalars(select(Delivery).where(queries.STUCK).order_by(Delivery.id.desc()).limit(STUCK_SHOWN)).all()
         stuck_count = db.scalar(select(func.count()).select_from(Delivery).where(queries.STUCK)) or 0
+        outgoing = deliveries.count_by_state(db)
     return render_template(
         "mail/index.html",
         page=page,
@@ -60,6 +61,7 @@ def index() -> Answer:
         waiting=waiting,
         stuck=stuck,
         stuck_count=stuck_count,
+        outgoing=outgoing,
     )
 
 

@@ -6,11 +6,11 @@ it never goes again together with the rest, only when somebody asks for just tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.models import Delivery, DeliveryState
@@ -44,6 +44,12 @@ def retry_unknown(session: Session, now: datetime, ids: Sequence[int] | None = N
 def hurry_deferred(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
     """Try now what waits for its next try; the tries so far still count. Returns how many."""
     return _requeue(session, DeliveryState.DEFERRED, ids, due_at=now)
+
+
+def count_by_state(session: Session) -> Mapping[DeliveryState, int]:
+    """How many deliveries there are in each state."""
+    rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
+    return {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
 def _requeue(session: Session, of: DeliveryState, ids: Sequence[int] | None, **values: Any) -> int:
