@@ -156,6 +156,8 @@ def ended(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     match error:
+        case smtplib.SMTPServerDisconnected() if isinstance(error.__context__, OSError):
+            return _reason(error.__context__)
         case smtplib.SMTPResponseException():
             words = error.smtp_error
             return said(error.smtp_code, words if isinstance(words, bytes) else str(words).encode())
