@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+Answer = bytes | Callable[[bytes], bytes]  # to a command, or made from its line
+
 GREETING = b"* OK ready\r\n"
-WELL = {
+WELL: Mapping[bytes, Answer] = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n%(tag)s OK done\r\n",
     b"LOGIN": b"%(tag)s OK done\r\n",
     b"SELECT": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 2] x\r\n%(tag)s OK [READ-WRITE] done\r\n",
     b"SEARCH": b"* SEARCH 1\r\n%(tag)s OK done\r\n",
     b"LOGOUT": b"* BYE bye\r\n%(tag)s OK done\r\n",
 }
+IDLING: Mapping[bytes, Answer] = WELL | {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n%(tag)s OK done\r\n",
+    b"SEARCH": b"* SEARCH\r\n%(tag)s OK done\r\n",
+    b"IDLE": b"+ idling\r\n",
+    b"DONE": b"%(tag)s OK done\r\n",
+}
 
 
 class BadImap:
     """Talks to one client after the other. No answer to a command hangs up, an empty one stalls."""
 
-    def __init__(self, greeting: bytes, answers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, greeting: bytes, answers: Mapping[bytes, Answer]) -> None:
         self.ended = threading.Event()
         self._greeting = greeting
         self._answers = answers
@@ -33,18 +41,22 @@ class BadImap:
 
     def _talk(self, connection: socket.socket) -> None:
         connection.sendall(self._greeting)
+        tag = b""
         with connection.makefile("rb") as lines:
             for line in lines:
-                tag, command, *rest = line.upper().split()
-                answer = self._answers.get(rest[0] if command == b"UID" else command)
-                if not answer:
-                    self.ended.wait(60 if answer == b"" else 0)
+                first, *rest = line.upper().split()
+                tag = first if rest else tag  # DONE has none of its own
+                words = [*rest, first]
+                answer = self._answers.get(words[1] if words[0] == b"UID" else words[0])
+                said = answer(line) if callable(answer) else answer
+                if not said:
+                    self.ended.wait(60 if said == b"" else 0)
                     return
-                connection.sendall(answer.replace(b"%(tag)s", tag))
+                connection.sendall(said.replace(b"%(tag)s", tag))
 
 
 @contextmanager
-def bad_imap(greeting: bytes = GREETING, answers: Mapping[bytes, bytes] = WELL) -> Iterator[int]:
+def bad_imap(greeting: bytes = GREETING, answers: Mapping[bytes, Answer] = WELL) -> Iterator[int]:
     """Run a bad server on the port that is yielded."""
     server = BadImap(greeting, answers)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -150,7 +150,7 @@ class Refusing(IMAPClient):
 
     refused = frozenset({3})
 
-    def add_flags(self, messages: Sequence[int], flags: object, silent: bool = False) -> object:  # noqa: FBT001, FBT002
+    def add_flags(self, messages: Sequence[int], flags: object, silent: bool = False) -> object:
         if self.refused.intersection(messages):
             raise IMAPClientError("NO that one is mine")
         return super().add_flags(messages, flags, silent)
