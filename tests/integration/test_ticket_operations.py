@@ -158,3 +158,13 @@ def test_the_same_words_with_a_file_that_was_forgotten_are_another_reply(desk: M
         ),
     )
     assert len(desk.every(Delivery)) > once
+
+
+def test_an_answer_to_a_closed_ticket_that_is_sent_twice_opens_one_ticket(desk: Mailroom) -> None:
+    do(desk, status(desk, Status.CLOSED))
+    for _ in range(2):
+        do(desk, answer(desk), by=ANNA)
+    assert len(desk.every(Ticket)) == 2
+    desk.clock.advance(minutes=2)
+    do(desk, answer(desk), by=ANNA)
+    assert len(desk.every(Ticket)) == 3
