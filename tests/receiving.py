@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,9 +109,12 @@ def running_smtp(
 class Dialogue:
     """A bare SMTP client that sends exactly the bytes that it is given."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, first: bytes = b"", tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 60)
+        self._socket.sendall(first)
         self._file = self._socket.makefile("rb")
+        if tls is not None:
+            self.protect(tls)
 
     def __enter__(self) -> Dialogue:
         self.greeting = self.answer()
@@ -120,17 +124,40 @@ class Dialogue:
         self._file.close()
         self._socket.close()
 
+    def protect(self, tls: ssl.SSLContext) -> None:
+        """Do the handshake. Raises ssl.SSLError."""
+        self._file.close()
+        self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
+        self._file = self._socket.makefile("rb")
+
+    def certificate(self) -> bytes:
+        """The certificate that the server showed."""
+        assert isinstance(self._socket, ssl.SSLSocket)
+        shown = self._socket.getpeercert(binary_form=True)
+        assert shown is not None
+        return shown
+
+    def say_no_more(self) -> None:
+        """Close our half of the connection; answers still come."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
     def answer(self) -> str:
         """The next answer with all its lines; "" where the server has closed."""
         lines = []
-        while line := self._file.readline():
+        while line := self._line():
             lines.append(line.decode().strip())
             if line[3:4] != b"-":
                 break
         return "\n".join(lines)
+
+    def _line(self) -> bytes:
+        try:
+            return self._file.readline()
+        except ConnectionResetError:  # it was closed with something of ours unread
+            return b""
 
     def say(self, *commands: str) -> list[str]:
         """Send commands one by one and return the answers."""

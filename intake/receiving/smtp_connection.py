@@ -16,16 +16,13 @@ from aiosmtpd.smtp import SMTP
 
 from intake.receiving.proxy import peer_of
 from intake.receiving.smtp_commands import Hooks, Letter, Server, with_code
+from intake.receiving.smtp_lines import READER_LIMIT, Unread, next_line, throw_away
 from intake.receiving.tls import Certificate
 
 logger = logging.getLogger(__name__)
 
 IDENT = "Letterdesk"
-CHUNK = 4 * 1024 * 1024  # more than the reader ever buffers, so that each read empties it
-READER_LIMIT = 256 * 1024
-COMMAND_LIMIT = 2048  # bytes; UTF-8 addresses with parameters are longer than the 512 of the RFC
 PLAIN_PATH = re.compile(r"<([^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,255})>(?: +(.*))?")  # nearly all are
-MARK = b"\x00"
 
 GOODBYE = "421 4.3.2 The desk is stopping; please try again later"
 TOO_BUSY = "421 4.3.2 Too many connections; please try again later"
@@ -62,6 +59,7 @@ class SmtpConnection(SMTP):
         self._server = server
         self._begins_with_tls = begins_with_tls
         self._is_protected = False
+        self._is_mute = begins_with_tls  # until the handshake is over
         self._is_counted = False
         self._deadline = float("inf")
         self._errors = 0
@@ -94,10 +92,10 @@ class SmtpConnection(SMTP):
         return not self._is_protected
 
     def say_goodbye(self, reason: str = GOODBYE) -> None:
-        """End the conversation between two commands; without a word where the client does not even read answers."""
+        """End the conversation between two commands; without a word where the client could not read it, or does not."""
         if self.transport is None:
             return
-        if self._writer.transport.get_write_buffer_size():
+        if self._is_mute or self._writer.transport.get_write_buffer_size():
             self.abort()
             return
         self._writer.write(f"{reason}\r\n".encode())
@@ -121,7 +119,7 @@ class SmtpConnection(SMTP):
         """Everything from the greeting to the end (RFC 5321 section 3)."""
         try:
             if await self._begin():
-                while (line := await self._next_line()) is not None:
+                while (line := await next_line(self._reader)) is not Unread.END:
                     self.silent_since = self.loop.time()
                     await self._obey(line)
         finally:
@@ -139,41 +137,30 @@ class SmtpConnection(SMTP):
         await self._say(f"220 {self.hostname} {self.protocol} {IDENT}")
         return True
 
-    async def _next_line(self) -> bytes | None:
-        """The next command; None where the client says no more. One that is too long is refused and passed over."""
-        is_too_long = False
-        while True:
-            try:
-                line = await self._reader.readuntil(b"\n")
-            except asyncio.IncompleteReadError:
-                return None
-            except asyncio.LimitOverrunError as error:
-                await self._reader.read(error.consumed)
-                is_too_long = True
-                continue
-            if not is_too_long and len(line) <= COMMAND_LIMIT:
-                return line.rstrip(b"\r\n")
-            is_too_long = False
-            await self.push("500 5.5.2 Command line too long")
-
-    async def _obey(self, line: bytes) -> None:
+    async def _obey(self, line: bytes | Unread) -> None:
         """Do what a command says. A client that makes one error after the other is sent away."""
-        word, _, rest = line.partition(b" ")
-        command = self._smtp_methods.get(word.upper().decode("ascii", "replace"))
         self._is_error = False
-        if command is None:
-            await self.push("500 5.5.2 Command not recognized")
+        if isinstance(line, Unread):
+            await self.push("500 5.5.2 Command line too long")
         else:
-            self._reset_timeout()
-            try:
-                await command(rest.strip().decode("utf-8", "surrogateescape") or None)
-            except ConnectionError:
-                raise
-            except Exception as error:  # noqa: BLE001 - our own fault is no fault of the mail; it is logged there
-                await self.push(await self.event_handler.handle_exception(error))
+            await self._command(line)
         self._errors += self._is_error
         if self._errors > self._server.limits.max_errors:
             self.say_goodbye(TOO_MANY_ERRORS)
+
+    async def _command(self, line: bytes) -> None:
+        word, _, rest = line.partition(b" ")
+        command = self._smtp_methods.get(word.upper().decode("ascii", "replace"))
+        if command is None:
+            await self.push("500 5.5.2 Command not recognized")
+            return
+        self._reset_timeout()
+        try:
+            await command(rest.strip().decode("utf-8", "surrogateescape") or None)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - our own fault is no fault of the mail; it is logged there
+            await self.push(await self.event_handler.handle_exception(error))
 
     async def push(self, status: str) -> None:  # type: ignore[override]  # nobody answers in bytes
         """Answer, with an enhanced status code (RFC 2034). What the client did wrong is 5xx, and noted."""
@@ -216,18 +203,13 @@ class SmtpConnection(SMTP):
             await self.push("501 5.5.4 STARTTLS takes no argument")
         else:
             await self.push("220 2.0.0 Go ahead")
-            await self._throw_away()
+            await throw_away(self._reader)  # anybody on the way could have put it there (section 6)
             await self._start_tls()
-
-    async def _throw_away(self) -> None:
-        """Forget what was sent ahead in the clear: anybody on the way could have put it there (section 6)."""
-        if not self._reader.at_eof():
-            self._reader.feed_data(MARK)  # so that there is something to read, and nothing to wait for
-            await self._reader.read(CHUNK)
 
     async def _start_tls(self) -> None:
         plain = cast(asyncio.WriteTransport, self.transport)
         context = cast(Certificate, self._server.certificate).context()
+        self._is_mute = True
         try:
             protected = await self.loop.start_tls(plain, self, context, server_side=True)
         except OSError as error:
@@ -236,7 +218,7 @@ class SmtpConnection(SMTP):
         for stream in (self._reader, self._writer):
             vars(stream)["_transport"] = protected  # as asyncio's own StreamWriter.start_tls does
         self.transport = protected
-        self._is_protected = True
+        self._is_protected, self._is_mute = True, False
         self._forget()
 
     def _forget(self, hostname: str | None = None, *, is_extended: bool = False) -> None:

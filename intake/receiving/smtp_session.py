@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from intake.receiving.mail_data import MailData, Pace, Refusal
 from intake.receiving.smtp_commands import DISK_FULL, LATER
-from intake.receiving.smtp_connection import CHUNK, GOODBYE, TOO_SLOW, SmtpConnection
+from intake.receiving.smtp_connection import GOODBYE, TOO_SLOW, SmtpConnection
+from intake.receiving.smtp_lines import CHUNK
 from intake.receiving.spool import SpoolClosedError
 from intake.types import RawMessage, Source
 

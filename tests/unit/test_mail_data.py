@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.receiving.mail_data import END, MailData, Refusal, Room
+from intake.receiving.mail_data import END, MailData, Pace, Refusal, Room
 
 PIECES = st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"a", b"\r\n.", b"bc\r\n"]), max_size=30).map(b"".join)
 
@@ -93,3 +93,21 @@ def test_any_content_comes_through_however_it_is_cut(content: bytes, cuts: list[
     ends = sorted({cut for cut in cuts if 0 < cut < len(stuffed) + 3})
     chunks = [wire[a:b] for a, b in zip([0, *ends], [*ends, len(wire)], strict=True)]
     assert read(chunks) == (body, b"NEXT")
+
+
+def test_data_that_keeps_coming_keeps_the_pace() -> None:
+    pace = Pace(100, 60, 0)
+    assert all(pace.is_kept(10, now) for now in range(5, 600, 5))
+
+
+def test_data_that_dribbles_does_not_keep_the_pace() -> None:
+    pace = Pace(100, 60, 0)
+    kept = [pace.is_kept(1, now) for now in range(1, 61)]
+    assert kept == [True] * 59 + [False]
+
+
+def test_a_burst_does_not_count_for_the_next_span() -> None:
+    pace = Pace(100, 60, 0)
+    assert pace.is_kept(1_000_000, 59)
+    assert pace.is_kept(1, 61)
+    assert not pace.is_kept(1, 122)
