@@ -258,10 +258,10 @@ class Pipeline:
                 row.due_at = self._clock() + wait
 
 
-def open_pipeline(settings: Settings, database: Database, tokens: Tokens) -> Pipeline:
+def open_pipeline(settings: Settings, database: Database, tokens: Tokens, *, clock: Clock | None = None) -> Pipeline:
     """The pipeline of a desk as it is set."""
     reader = partial(read, trusted_hosts=settings.trusted_host_names)
-    return Pipeline(database, tokens, reader=reader, caps=caps_of(settings))
+    return Pipeline(database, tokens, clock, reader, caps=caps_of(settings))
 
 
 def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iterator[tuple[Arrival, Decision]]:

@@ -6,13 +6,14 @@ A cap that is reached stops outgoing mail only, says so on the ticket and in an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, delete, select, true
 from sqlalchemy.orm import Session
 
-from shared.alerts import is_open, raise_alert
+from shared.alerts import raise_alert
 from shared.config import Settings
 from shared.models import Alert, Counter, Delivery, DeliveryCause, Event, EventKind, Ticket
 
@@ -62,6 +63,14 @@ def caps_of(settings: Settings) -> Caps:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The turn of one transaction to queue automatic mail: the caps that it found to be reached, and those it noted."""
+
+    full: dict[tuple[str, int], Reached] = field(default_factory=dict)
+    noted: set[str] = field(default_factory=set)
+
+
 def reached(
     session: Session, caps: Caps, *, recipient: str, ticket: Ticket | None, now: datetime, times: int = 1
 ) -> Reached | None:
@@ -70,8 +79,12 @@ def reached(
     Holds a lock until the transaction ends, so that what is counted here stays true until it is committed. The lock
     is the last one in the order of locks: counter, tickets, people, deliveries, automatic mail, alerts.
     """
-    session.execute(select(Counter.value).where(Counter.name == TURN).with_for_update())
-    found = [full for cap in _that_hold(caps, recipient, ticket) if (full := _look(session, cap, now, times))]
+    turn = _take_turn(session)
+    holding = _that_hold(caps, recipient, ticket)
+    known = [turn.full[cap.key, times] for cap in holding if (cap.key, times) in turn.full]
+    found = [full for full in known if full.until is None or full.until > now] or _look(session, holding, now, times)
+    for full in found:
+        turn.full[full.key, times] = full  # it holds until this transaction ends: mails are added, none goes away
     return max(found, key=lambda full: full.until or datetime.max.replace(tzinfo=UTC), default=None)
 
 
@@ -86,9 +99,10 @@ def note(session: Session, cap: Reached, *, cause: DeliveryCause, ticket: Ticket
             "until": cap.until.isoformat() if cap.until else None,
         }
         session.add(Event(ticket_id=ticket.id, kind=EventKind.CAPPED, detail=detail, at=now))
-    known = session.get(Alert, cap.key)
-    if cap.until is None or (known is not None and known.until == cap.until and is_open(known, now)):
+    turn = _take_turn(session)
+    if cap.until is None or cap.key in turn.noted:
         return
+    turn.noted.add(cap.key)
     alert = raise_alert(session, cap.key, _sentence(cap), now, until=cap.until)
     if cap.key != f"{ALERTS}desk":
         alert.told_at = now  # it is shown; a mail about each of these would be a flood of its own
@@ -111,18 +125,33 @@ def _that_hold(caps: Caps, recipient: str, ticket: Ticket | None) -> list[_Cap]:
     return held
 
 
-def _look(session: Session, cap: _Cap, now: datetime, times: int) -> Reached | None:
-    """Whether a cap is reached: its oldest mail that still counts leaves the window at `until`."""
-    most = cap.most * times
-    full = Reached(name=cap.name, span=cap.span, most=most, until=None, key=cap.key)
-    if most == 0:
-        return full
+def _take_turn(session: Session) -> _Turn:
+    """Wait until nobody else queues automatic mail; once a session, which is one transaction (`Database`)."""
+    turn: _Turn | None = session.info.get(TURN)
+    if turn is None:
+        session.execute(select(Counter.value).where(Counter.name == TURN).with_for_update())
+        turn = session.info[TURN] = _Turn()
+    return turn
+
+
+def _look(session: Session, holding: Sequence[_Cap], now: datetime, times: int) -> list[Reached]:
+    """Those that are reached, in one query: the oldest mail that still counts leaves the window at `until`."""
+    shut = [Reached(name=cap.name, span=cap.span, most=0, until=None, key=cap.key) for cap in holding if cap.most == 0]
+    if shut:
+        return shut
+    filling = session.execute(select(*(_fills(cap, now, times) for cap in holding))).one()
+    return [
+        Reached(name=cap.name, span=cap.span, most=cap.most * times, until=since + cap.span, key=cap.key)
+        for cap, since in zip(holding, filling, strict=True)
+        if since is not None
+    ]
+
+
+def _fills(cap: _Cap, now: datetime, times: int) -> ScalarSelect[datetime]:
+    """The moment of the mail that fills the cap, counted from the newest; NULL where there are fewer."""
     counts = (Delivery.cause.in_(COUNTED), Delivery.created_at > now - cap.span, cap.where)
     newest_first = select(Delivery.created_at).where(*counts).order_by(Delivery.created_at.desc())
-    last_that_fits = session.scalar(newest_first.offset(most - 1).limit(1))
-    if last_that_fits is None:
-        return None
-    return Reached(name=cap.name, span=cap.span, most=most, until=last_that_fits + cap.span, key=cap.key)
+    return newest_first.offset(cap.most * times - 1).limit(1).scalar_subquery()
 
 
 def _sentence(cap: Reached) -> str:
