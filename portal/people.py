@@ -21,6 +21,7 @@ from shared.models import Address, Role, Ticket, User
 blueprint = Blueprint("people", __name__, url_prefix="/people")
 
 MAX_QUERY = 100
+ACCESS_WORDS = {"disable": "is disabled and signed out everywhere.", "enable": "may sign in again."}
 
 
 @blueprint.get("")
@@ -99,30 +100,21 @@ def change_role(number: int) -> Answer:
     return _to_person(number)
 
 
-@blueprint.post("/<int(max=999999999999):number>/disable")
+@blueprint.post("/<int(max=999999999999):number>/<any(disable, enable):change>")
 @admin_only
-def disable(number: int) -> Answer:
-    """Shut somebody out at once."""
+def change_access(number: int, change: str) -> Answer:
+    """Shut somebody out at once, or let them in again."""
     _check_button()
     try:
         with desk().database.transaction() as db:
             user = _found(db, number)
-            accounts.disable(db, user, now=now())
+            if change == "disable":
+                accounts.disable(db, user, now=now())
+            else:
+                accounts.enable(db, user)
     except AccountError as error:
         return _refused(number, error)
-    flash(f"{user.label} is disabled and signed out everywhere.", "success")
-    return _to_person(number)
-
-
-@blueprint.post("/<int(max=999999999999):number>/enable")
-@admin_only
-def enable(number: int) -> Answer:
-    """Let somebody in again."""
-    _check_button()
-    with desk().database.transaction() as db:
-        user = _found(db, number)
-        accounts.enable(db, user)
-    flash(f"{user.label} may sign in again.", "success")
+    flash(f"{user.label} {ACCESS_WORDS[change]}", "success")
     return _to_person(number)
 
 

@@ -153,7 +153,11 @@ def test_a_profile_is_changed_and_a_taken_username_is_said(portal: Visitor, requ
 def test_a_username_can_be_given_up(portal: Visitor, requester: User, account: Callable[..., User]) -> None:
     portal.sign_in(requester)
     portal.submit("/account", {"name": "Anna", "username": ""})
-    account("other@mail.example", username="anna")
+    other = account("other@mail.example", username="anna")
+    assert (requester.username, other.username) == ("anna", "anna")
+    portal.submit("/logout")
+    portal.sign_in("anna")
+    assert "other@mail.example" in portal.get("/account").text
 
 
 def test_another_password_ends_the_other_sessions_and_keeps_this_one(

@@ -268,9 +268,13 @@ def test_the_folds_are_the_lines_that_the_reply_leaves_out() -> None:
         " wrote:" * 50_000,
     ],
 )
-def test_bait_is_read_and_nothing_is_raised(bait: str) -> None:
-    reply.split(bait)
-    reply.split("hello\n" + bait)
+def test_bait_hides_nothing_that_stands_above_it(bait: str) -> None:
+    found = reply.split(f"hello\n{bait}")
+    lines = f"hello\n{bait}".split("\n")
+    gone = {line for fold in found.folds for line in range(fold.start, fold.end)}
+    left = [line for number, line in enumerate(lines) if number not in gone]
+    assert found.text.startswith("hello")
+    assert found.text == "\n".join(left).strip("\n")
 
 
 def test_a_quote_below_a_blank_line_is_still_introduced() -> None:
