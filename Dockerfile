@@ -1,6 +1,6 @@
 # The image of the desk. It runs everything on SQLite by default; docker-compose.yml runs its parts on PostgreSQL.
 
-FROM python:3.13-slim AS build
+FROM python:3.13-slim-trixie AS build
 
 WORKDIR /build
 RUN python -m venv /opt/letterdesk
@@ -10,9 +10,12 @@ RUN pip install --require-hashes --requirement requirements.lock
 COPY . .
 RUN pip install --no-deps --no-build-isolation .
 
-FROM python:3.13-slim
+FROM python:3.13-slim-trixie
 
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin letterdesk \
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin letterdesk \
     && install --directory --owner=letterdesk --mode=0750 /data
 COPY --from=build /opt/letterdesk /opt/letterdesk
 ENV PATH=/opt/letterdesk/bin:$PATH \
