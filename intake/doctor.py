@@ -13,8 +13,10 @@ from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
+from shared.alerts import open_alerts
 from shared.config import ConfigError, Settings
 from shared.database import Database
+from shared.mailbox_health import expiry_of, moment_of
 from shared.opening import utc_now
 from shared.tokens import Tokens
 
@@ -38,6 +40,7 @@ def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[
     yield _outgoing(settings.outgoing_url, "LETTERDESK_OUTGOING is wrong", settings.sends_for_real)
     yield from _own_servers(database, tokens)
     yield from _signatures(settings)
+    yield from _alerts(database)
 
 
 def _people(database: Database) -> Iterator[Finding]:
@@ -97,3 +100,16 @@ def _signatures(settings: Settings) -> Iterator[Finding]:
     domain = settings.address.rpartition("@")[2].lower()
     if keys and not keys_for(keys, settings.address):
         yield False, f"Mail from {domain} is not signed: LETTERDESK_DKIM_KEYS has no key for that domain."
+
+
+def _alerts(database: Database) -> Iterator[Finding]:
+    """Secrets of mailboxes that end soon, and what the running desk has found wrong."""
+    now = utc_now()
+    with database.reading() as session:
+        rows, alerts = mailboxes.list_mailboxes(session), open_alerts(session, now)
+    for row in rows:
+        if row.is_active and (ends := expiry_of(row, now)):
+            yield False, ends
+    for alert in alerts:
+        if not alert.key.startswith("expiry:"):
+            yield False, f"Since {moment_of(alert.since)}: {alert.sentence}"

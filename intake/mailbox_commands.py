@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import click
-from sqlalchemy.orm import Session
 
-from intake.receiving import authorize, oauth
+from intake import asking
 from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
+from intake.receiving.oauth import keep, proof_of
 from shared import mailboxes
 from shared.mailbox_health import health_of
 from shared.mailbox_values import MailboxError, parse_imap_url, parse_policy
 from shared.models import Mailbox
-from shared.oauth import Grant, OAuthClient, OAuthSecret, check_client
+from shared.oauth import Grant, OAuthClient, OAuthSecret
 from shared.opening import OpenDesk, ask_password, open_desk, utc_now
 
+GRANT = click.Choice([grant.value for grant in Grant])
 DAY = click.DateTime(["%Y-%m-%d"])
 POLICY_WORDS = "After fetching: keep, seen, move:FOLDER or delete."
 ENDS_WORDS = "The day on which the password or client secret ends; warned of 14, 3 and 1 days ahead."
@@ -39,9 +40,7 @@ def mailbox() -> None:
 @click.option("--oauth", "provider", help="Log in with access tokens of google, microsoft or a token endpoint's URL.")
 @click.option("--client-id", default="", help="The desk's name at that provider.")
 @click.option("--tenant", default="", help="Microsoft: the organisation, like example.org.")
-@click.option(
-    "--grant", type=click.Choice(list(Grant)), default=Grant.REFRESH, help="A person's permission, or the client's own."
-)
+@click.option("--grant", type=GRANT, default=Grant.REFRESH.value, help="A person's permission, or the client's own.")
 @click.option("--scope", default="", help="What to ask for, where it is not the usual.")
 @click.option("--device-url", default="", help="Where a provider of your own gives codes to type (RFC 8628).")
 @click.option("--secret-expires", type=DAY, help=ENDS_WORDS)
@@ -56,18 +55,13 @@ def add_mailbox(
     imap_url: str | None,
     name: str,
     password_stdin: bool,
-    provider: str | None,
-    client_id: str,
-    tenant: str,
-    grant: str,
-    scope: str,
-    device_url: str,
     secret_expires: datetime | None,
     policy: str,
     folders: tuple[str, ...],
     interval: int,
     from_now: bool,
     plus: str | None,
+    **oauth: Any,
 ) -> None:
     """Add an address of the desk, or connect one to its IMAP server.
 
@@ -78,14 +72,14 @@ def add_mailbox(
     if imap_url:
         parse_imap_url(imap_url)
     ends = _utc(secret_expires)
-    client = _client(provider, client_id, tenant, grant, scope, device_url, ends, imap_url)
+    client = asking.client_of(imap_url=imap_url, secret_expires=ends, **oauth)
     new = mailboxes.NewMailbox(
         address=address,
         name=name,
         imap_url=imap_url,
         password=ask_password(stdin=password_stdin) if imap_url and not client else None,
         oauth=client,
-        secret=_ask_secrets(client, stdin=password_stdin) if client else OAuthSecret(),
+        secret=asking.ask_secrets(client, stdin=password_stdin) if client else OAuthSecret(),
         secret_expires=ends,
         policy=policy,
         folders=folders,
@@ -96,14 +90,15 @@ def add_mailbox(
     with open_desk() as desk, desk.database.transaction() as session:
         mailboxes.ensure_desk_mailbox(session, desk.settings.address, desk.settings.desk_name, utc_now())
         mailboxes.add_mailbox(session, desk.tokens, new, utc_now())
-    waits = client is not None and client.grant is Grant.REFRESH and not new.secret.refresh_token
-    word = "authorize" if waits else "test"
-    told = (
-        f"{'Next' if waits else 'Try it'}: letterdesk mailbox {word} {address}"
-        if imap_url
-        else "Its mail comes over SMTP."
-    )
-    print(f"{address} is a mailbox of the desk. {told}")
+    print(f"{address} is a mailbox of the desk. {_next_step(new)}")
+
+
+def _next_step(new: mailboxes.NewMailbox) -> str:
+    if new.imap_url is None:
+        return "Its mail comes over SMTP."
+    if new.oauth and new.oauth.grant is Grant.REFRESH and not new.secret.refresh_token:
+        return f"Let somebody permit it: letterdesk mailbox authorize {new.address}"
+    return f"Try it: letterdesk mailbox test {new.address}"
 
 
 @mailbox.command("list")
@@ -126,7 +121,7 @@ def test_mailbox(*, address: str) -> None:
             if row.imap_url is None:
                 raise MailboxError(f"The mail for {row.address} comes over SMTP; there is no server to test.")
             account = read_account(session, row.id, desk.tokens)
-        for sentence in probe(account, oauth.proof_of(account, desk.database, desk.tokens, utc_now)):
+        for sentence in probe(account, proof_of(account, desk.database, desk.tokens, utc_now)):
             print(sentence)
 
 
@@ -144,8 +139,8 @@ def set_password(*, address: str, password_stdin: bool, secret_expires: datetime
         with desk.database.reading() as session:
             row = mailboxes.get_mailbox(session, address)
             client = OAuthClient.of(row.oauth) if row.oauth else None
-        secret = _ask_secrets(client, stdin=password_stdin) if client else ask_password(stdin=password_stdin)
-        with _changing(desk, address) as (_, row):
+        secret = asking.ask_secrets(client, stdin=password_stdin) if client else ask_password(stdin=password_stdin)
+        with _changing(desk, address) as row:
             mailboxes.give_secret(row, desk.tokens, secret, expires=_utc(secret_expires))
     print(f"Stored. Try it: letterdesk mailbox test {address}")
 
@@ -158,12 +153,9 @@ def authorize_mailbox(*, address: str) -> None:
         with desk.database.reading() as session:
             row = mailboxes.get_mailbox(session, address)
             client, secret = mailboxes.oauth_of(row, desk.tokens)
-        authorize.check_grant(client)
-        granted = (
-            _by_device(client, secret, address) if client.endpoints.device_url else _by_consent(client, secret, address)
-        )
-        with _changing(desk, address) as (_, row):
-            oauth.keep(row, desk.tokens, client, secret, granted, utc_now())
+        granted = asking.ask_permission(client, secret, address)
+        with _changing(desk, address) as row:
+            keep(row, desk.tokens, client, secret, granted, utc_now())
             mailboxes.poll_soon(row)
     print(f"{client.name} permits it. Try it: letterdesk mailbox test {address}")
 
@@ -203,7 +195,7 @@ def set_mailbox(
         outgoing="" if outgoing_default else outgoing,
         active=active,
     )
-    with open_desk() as desk, _changing(desk, address) as (_, row):
+    with open_desk() as desk, _changing(desk, address) as row:
         mailboxes.change(row, desk.tokens, wanted, desk_address=desk.settings.address)
     print(f"{address} is changed.")
 
@@ -212,7 +204,7 @@ def set_mailbox(
 @click.argument("address")
 def remove_mailbox(*, address: str) -> None:
     """Take no more mail in for an address. Its tickets and mails stay, and its server is left alone."""
-    with open_desk() as desk, _changing(desk, address) as (_, row):
+    with open_desk() as desk, _changing(desk, address) as row:
         mailboxes.change(row, desk.tokens, mailboxes.Change(active=False), desk_address=desk.settings.address)
     print(
         f"{address} is switched off: the desk takes no more mail for it. Its tickets and mails stay, and mail on its "
@@ -221,66 +213,10 @@ def remove_mailbox(*, address: str) -> None:
 
 
 @contextmanager
-def _changing(desk: OpenDesk, address: str) -> Iterator[tuple[Session, Mailbox]]:
+def _changing(desk: OpenDesk, address: str) -> Iterator[Mailbox]:
     with desk.database.transaction() as session:
         mailboxes.ensure_desk_mailbox(session, desk.settings.address, desk.settings.desk_name, utc_now())
-        yield session, mailboxes.get_mailbox(session, address)
-
-
-def _client(
-    provider: str | None,
-    client_id: str,
-    tenant: str,
-    grant: str,
-    scope: str,
-    device_url: str,
-    ends: datetime | None,
-    imap_url: str | None,
-) -> OAuthClient | None:
-    if provider is None:
-        return None
-    if imap_url is None:
-        raise MailboxError("Access tokens are for IMAP; name the server with --imap.")
-    client = OAuthClient(
-        provider=provider,
-        client_id=client_id,
-        tenant=tenant,
-        grant=Grant(grant),
-        scope=scope,
-        device_url=device_url,
-        secret_expires=ends,
-    )
-    check_client(client)
-    return client
-
-
-def _ask_secrets(client: OAuthClient, *, stdin: bool) -> OAuthSecret:
-    """The client secret and the refresh token, from standard input or the person at the terminal."""
-    is_refresh = client.grant is Grant.REFRESH
-    if stdin or not sys.stdin.isatty():
-        first, second = sys.stdin.readline().strip(), sys.stdin.readline().strip()
-    else:
-        first = click.prompt("Client secret (empty for none)", hide_input=True, default="", show_default=False)
-        asked = "Refresh token (empty: get it with “mailbox authorize”)"
-        second = click.prompt(asked, hide_input=True, default="", show_default=False) if is_refresh else ""
-    if not first and not is_refresh:
-        raise MailboxError(
-            "Client credentials need the client secret; give it on standard input with --password-stdin."
-        )
-    return OAuthSecret(client_secret=first, refresh_token=second if is_refresh else "")
-
-
-def _by_device(client: OAuthClient, secret: OAuthSecret, address: str) -> oauth.Granted:
-    code = authorize.begin_device(client, address)
-    print(f"Open {code.url} and sign in as {address}.\nType this code there: {code.user_code}\nWaiting …", flush=True)
-    return authorize.wait_for_device(client, secret, code, address, time.sleep)
-
-
-def _by_consent(client: OAuthClient, secret: OAuthSecret, address: str) -> oauth.Granted:
-    consent = authorize.begin_consent(client, address)
-    print(f"Open this page, sign in as {address} and agree:\n\n{consent.url}\n")
-    print("The browser ends on a page that it cannot reach, at 127.0.0.1. Copy that page's whole address to here:")
-    return authorize.end_consent(client, secret, consent, sys.stdin.readline(), address)
+        yield mailboxes.get_mailbox(session, address)
 
 
 def _yes(word: str | None) -> bool | None:
