@@ -19,6 +19,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 DROP = "drop"  # end the connection instead of answering
+STALL = "stall"  # never answer
 MOMENTS = ("mail", "rcpt", "data", "end")  # which command is answered otherwise; "end" is the final dot
 
 
@@ -40,6 +41,14 @@ class Caught:
         return parsed
 
 
+@dataclass(slots=True)
+class _Hold:
+    """An answer that is held back."""
+
+    has_come: threading.Event = field(default_factory=threading.Event)
+    is_over: bool = False
+
+
 class MailSink:
     """What was caught, and what is to go wrong: each `answer` of a moment is used once, then all is well again."""
 
@@ -47,11 +56,30 @@ class MailSink:
         self.port = port
         self.mails: list[Caught] = []
         self.connections = 0
+        self.stalled = threading.Event()
+        self._hold: _Hold | None = None
         self._answers: dict[str, deque[str]] = {moment: deque() for moment in MOMENTS}
 
     def answer(self, moment: str, *words: str) -> None:
-        """Answer the next times with these words, or DROP, at "mail", "rcpt", "data" or "end"."""
+        """Answer the next times with these words, DROP or STALL, at "mail", "rcpt", "data" or "end"."""
         self._answers[moment].extend(words)
+
+    @contextmanager
+    def held(self) -> Iterator[threading.Event]:
+        """Take the next mail, but answer its final dot only when the block ends. The event says that it has come."""
+        hold = self._hold = _Hold()
+        try:
+            yield hold.has_come
+        finally:
+            self._hold = None
+            hold.is_over = True
+
+    async def wait_while_held(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.has_come.set()
+            while not hold.is_over:
+                await asyncio.sleep(0.01)
 
     def next_answer(self, moment: str) -> str | None:
         answers = self._answers[moment]
@@ -90,6 +118,8 @@ class _Server(SMTP):
         answer = self._sink.next_answer(moment)
         if answer == DROP:
             self.drop()
+        elif answer == STALL:
+            self._sink.stalled.set()
         elif answer is not None:
             await self.push(answer)
         return answer is not None
@@ -112,6 +142,9 @@ class _Keeper:
         if answer == DROP:
             server.drop()
             return "451 dropped"
+        if answer == STALL:
+            self._sink.stalled.set()
+            await asyncio.Event().wait()
         if answer is not None and not answer.startswith("2"):
             return answer
         content = envelope.original_content or b""
@@ -126,6 +159,7 @@ class _Keeper:
                 connection=server.number,
             )
         )
+        await self._sink.wait_while_held()
         return answer or "250 2.0.0 kept"
 
 

@@ -55,6 +55,11 @@ class Cluster:
         self._owner = _owner()
         self._server: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server, while it runs."""
+        return self._server.pid if self._server is not None else None
+
     def create(self) -> None:
         """Make the cluster's files; raises NotInstalledError where the programs are missing."""
         password = self._home / "password"
