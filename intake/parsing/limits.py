@@ -11,8 +11,8 @@ MAX_PARTS = 1000
 MAX_HEADERS = 1000
 """Header lines (unfolded) of one part; the header block of a mail has a few dozen."""
 
-MAX_HEADER_BLOCK = 1_000_000
-"""Bytes of all headers of one part together."""
+MAX_HEADER_BLOCK = 4_000_000
+"""Bytes of all headers of one part together, each as far as it is read."""
 
 MAX_HEADER_LENGTH = 65_536
 """Characters of one header's value."""

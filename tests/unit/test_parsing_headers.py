@@ -9,7 +9,8 @@ import pytest
 
 from intake.parsing import addresses, dates, encoded_words
 from intake.parsing.headers import Headers
-from intake.types import Person
+from intake.parsing.message import parse
+from intake.types import Kind, Person
 
 
 def headers(text: str | bytes) -> Headers:
@@ -237,3 +238,31 @@ def test_file_names_are_read_in_all_their_forms(value: str, filename: str | None
 )
 def test_media_types_are_read_or_empty(value: str, kind: str) -> None:
     assert headers(f"Content-Type: {value}").content_type() == kind
+
+
+# ------------------------------------------------------------------ headers that are too long
+
+LONG = {
+    "references over many lines": "References:" + "\r\n <a-message-id-of-some-length@client.example>" * 45_000,
+    "people on one line": "To: " + ", ".join(f"somebody.{n}@client.example" for n in range(70_000)),
+    "one word": "X-Blob: " + "x" * 9_000_000,
+    "many small lines": "X-Blob: y" + "\r\n x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("field", LONG.values(), ids=LONG)
+def test_a_header_that_is_too_long_is_cut_and_what_follows_it_is_read(field: str) -> None:
+    assert len(field) > 1_500_000
+    parsed = parse(
+        f"{field}\r\nFrom: a@client.example\r\nSubject: Hi\r\nAuto-Submitted: auto-replied\r\n\r\nHello".encode()
+    )
+    assert (parsed.subject, parsed.sender, parsed.kind) == ("Hi", Person(address="a@client.example"), Kind.AUTO_REPLY)
+    assert parsed.text.strip() == "Hello"
+    assert [defect for defect in parsed.defects if "longer than 65536 bytes" in defect]
+    assert all(person.address.endswith("@client.example") for person in parsed.to)
+
+
+def test_a_subject_that_is_too_long_keeps_its_beginning() -> None:
+    parsed = parse(b"Subject: Hi " + b"x" * 2_000_000 + b"\r\nFrom: a@client.example\r\n\r\n")
+    assert parsed.subject.startswith("Hi xxx")
+    assert parsed.sender == Person(address="a@client.example")
