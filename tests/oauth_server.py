@@ -35,6 +35,7 @@ class OAuthServer:
     rotates: bool = False
     refresh_tokens: set[str] = field(default_factory=lambda: {REFRESH_TOKEN})
     access_tokens: set[str] = field(default_factory=set)
+    interval: int = 3
     pending: list[str] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)
     instead: list[Response] = field(default_factory=list)
@@ -80,7 +81,9 @@ class OAuthServer:
             return as_json({"active": request.form.get("token") in self.access_tokens, "username": self.user})
         if request.path == "/device":
             page = f"{self.url}/activate"
-            return as_json({"device_code": "device", "user_code": "WDJB-MJHT", "verification_uri": page, "interval": 3})
+            return as_json(
+                {"device_code": "device", "user_code": "WDJB-MJHT", "verification_uri": page, "interval": self.interval}
+            )
         self.asked.append(request.form)
         self.meanwhile()
         return self.instead.pop(0) if self.instead else self._token(request.form)
