@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from flask import Flask, Response, abort, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -52,6 +53,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+MAX_LET_OUT = 128 * 1024 * 1024
 FAULTS = {
     400: ("That could not be read", "Something in the request was not as it should be. Go back and try again."),
     403: ("Not for your role", "You are signed in, and this is for others. An administrator can change your role."),
@@ -148,8 +150,17 @@ def choose_theme() -> AnyResponse:
 
 def _fault(error: HTTPException) -> tuple[str, int]:
     code = error.code or 500
+    if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        _let_out()
     heading, sentence = FAULTS[code]
     return render_template("fault.html", heading=heading, sentence=sentence, code=code), code
+
+
+def _let_out() -> None:
+    """Read the rest of what is too large: a browser that cannot finish sending never shows the answer."""
+    left = MAX_LET_OUT
+    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 64 * 1024))):
+        left -= len(chunk)
 
 
 def _stale_form(error: CSRFError) -> tuple[str, int]:

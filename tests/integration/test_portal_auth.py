@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from urllib.parse import quote
@@ -205,9 +206,13 @@ def test_too_large_an_upload_is_a_page_and_not_a_crash(
     make_portal: Callable[[Settings], Flask], portal_settings: Settings
 ) -> None:
     client = make_portal(portal_settings.model_copy(update={"max_message_bytes": 100_000})).test_client()
-    answer = client.post("/login", data={"login": "x" * 200_000})
+    upload = io.BytesIO(b"login=" + b"x" * 200_000)
+    answer = client.post(
+        "/login", input_stream=upload, content_length=200_006, content_type="application/x-www-form-urlencoded"
+    )
     assert answer.status_code == 413
     assert "Too large" in answer.text
+    assert upload.tell() == 200_006, "a browser that cannot finish sending shows no page"
 
 
 def test_a_nul_in_a_field_is_refused(portal: Visitor) -> None:
