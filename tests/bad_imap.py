@@ -10,14 +10,14 @@ from contextlib import contextmanager, suppress
 Answer = bytes | Callable[[bytes], bytes]  # to a command, or made from its line
 
 GREETING = b"* OK ready\r\n"
-WELL: Mapping[bytes, Answer] = {
+WELL: dict[bytes, Answer] = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n%(tag)s OK done\r\n",
     b"LOGIN": b"%(tag)s OK done\r\n",
     b"SELECT": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 2] x\r\n%(tag)s OK [READ-WRITE] done\r\n",
     b"SEARCH": b"* SEARCH 1\r\n%(tag)s OK done\r\n",
     b"LOGOUT": b"* BYE bye\r\n%(tag)s OK done\r\n",
 }
-IDLING: Mapping[bytes, Answer] = WELL | {
+IDLING: dict[bytes, Answer] = WELL | {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n%(tag)s OK done\r\n",
     b"SEARCH": b"* SEARCH\r\n%(tag)s OK done\r\n",
     b"IDLE": b"+ idling\r\n",

@@ -36,15 +36,22 @@ class Fetching:
         return self._account.from_now and self._is_old(standing, CLOCK_SKEW)
 
     def mails(self, wanted: Sequence[Standing]) -> dict[int, RawMessage]:
-        """The mails that the server hands out; those over the limit without their large parts."""
+        """The mails that the server hands out, in order; those over the limit without their large parts."""
         most = self._desk.max_message_bytes
-        small = [each for each in wanted if each.size <= most]
-        contents = self._folder.contents([each.uid for each in small]) if small else {}
-        found = {each.uid: self._raw(each, contents.get(each.uid, b"")) for each in small}
-        large = {each.uid: self._large(each) for each in wanted if each.size > most}
-        found |= {uid: mail for uid, mail in large.items() if mail is not None}
-        empty = {each.uid for each in small if not each.size and each.uid in contents}
-        return {uid: mail for uid, mail in found.items() if mail.content or uid in empty}
+        small = [each.uid for each in wanted if each.size <= most]
+        contents = self._folder.contents(small) if small else {}
+        found: dict[int, RawMessage] = {}
+        for each in wanted:
+            mail = self._large(each) if each.size > most else self._small(each, contents.get(each.uid))
+            if mail is not None:
+                found[each.uid] = mail
+        return found
+
+    def _small(self, standing: Standing, content: bytes | None) -> RawMessage | None:
+        """A mail that was fetched whole; an empty answer counts only where the mail is said to be empty."""
+        if content is None or (standing.size and not content):
+            return None
+        return self._raw(standing, content)
 
     def _large(self, standing: Standing) -> RawMessage | None:
         most = self._desk.max_message_bytes

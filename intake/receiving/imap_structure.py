@@ -26,8 +26,8 @@ class Leaf:
 
     @property
     def file_size(self) -> int:
-        """About how large it is without its transfer encoding."""
-        return self.size * 3 // 4 if self.encoding == "base64" else self.size
+        """About how large it is without its transfer encoding: 57 bytes make a line of 76 characters (RFC 2045)."""
+        return self.size * 57 // 78 if self.encoding == "base64" else self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def walk(node: Node) -> Iterator[Node]:
 def _node(told: object, section: str, depth: int) -> Node:
     if not isinstance(told, tuple) or not told or depth > MAX_DEPTH:
         raise ValueError("no part")
-    if isinstance(told[0], list):
+    if isinstance(told[0], list) and told[0]:
         below = f"{section}." if section else ""
         children = (_node(child, f"{below}{number}", depth + 1) for number, child in enumerate(told[0], 1))
         return Branch(section=section, children=tuple(children))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from imapclient import SocketTimeout
@@ -16,7 +17,7 @@ from intake.receiving.imap_connection import ImapFault, connected
 from intake.receiving.imap_idle import wait_for_mail
 from shared.database import Database
 from shared.mailboxes import ImapServer, NewMailbox, Security
-from shared.models import Mailbox
+from shared.models import Mailbox, Policy
 from shared.tokens import Tokens
 from tests.bad_imap import IDLING, Answer, bad_imap
 from tests.dovecot import PASSWORD, Dovecot, running_dovecot
@@ -51,6 +52,10 @@ def put(dovecot: Dovecot, subject: str, folder: str = "INBOX") -> None:
         client.append(folder, f"Subject: {subject}\r\n\r\nText\r\n".encode())
 
 
+def is_there(database: Database, mails: int) -> bool:
+    return len(stored(database)) == mails
+
+
 def until(happened: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + ENOUGH
     while not happened():
@@ -83,7 +88,7 @@ def test_a_mail_is_taken_in_when_it_comes_and_not_at_the_next_poll(
         assert stored(database) == []
         for number in range(3):
             put(dovecot, f"Mail {number}")
-            until(lambda number=number: len(stored(database)) > number, "The mail was not taken in")
+            until(partial(is_there, database, number + 1), "The mail was not taken in")
         box = mailbox_of(database, mailbox)
         assert box.lease_by == "test"
         assert results == []
@@ -107,7 +112,7 @@ def test_other_folders_are_polled_on_the_same_connection(database: Database, tok
 def test_a_policy_is_applied_to_mail_that_came_by_idle(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
     mailbox = connect(database, tokens, dovecot.url)
     with database.transaction() as session:
-        session.get_one(Mailbox, mailbox).policy = "delete"
+        session.get_one(Mailbox, mailbox).policy = Policy.DELETE
     with attended(database, mailbox, polling(database, tokens)):
         put(dovecot, "one")
         until(lambda: len(stored(database)) == 1 and dovecot.uids() == [], "The mail was not deleted")
@@ -129,7 +134,7 @@ def test_changed_settings_end_the_connection(
     assert mailbox_of(database, mailbox).failures == 0
 
 
-BROKEN: Mapping[str, Mapping[bytes, Answer | None]] = {
+BROKEN: dict[str, dict[bytes, Answer | None]] = {
     "has no IDLE": {b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n%(tag)s OK done\r\n"},
     "refuses IDLE": {b"IDLE": b"%(tag)s NO not today\r\n"},
     "hangs up at IDLE": {b"IDLE": None},
@@ -143,7 +148,7 @@ BROKEN: Mapping[str, Mapping[bytes, Answer | None]] = {
 
 @pytest.mark.parametrize("bad", BROKEN.values(), ids=BROKEN.keys())
 def test_where_idle_does_not_work_the_mailbox_is_polled_and_that_is_no_fault(
-    database: Database, tokens: Tokens, bad: Mapping[bytes, Answer | None]
+    database: Database, tokens: Tokens, bad: dict[bytes, Answer | None]
 ) -> None:
     answers = {word: answer for word, answer in (IDLING | bad).items() if answer is not None}
     with bad_imap(answers=answers) as port:
