@@ -51,6 +51,9 @@ class Postbag:
     def close(self) -> None:
         """Nothing is open."""
 
+    def abort(self) -> None:
+        """Nothing waits."""
+
     def empty(self) -> list[Envelope]:
         mails, self.mails = self.mails, []
         return mails

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from intake.outbound.deliver import Outbox
+from intake.outbound.deliver import GRACE_SECONDS, Outbox
 from intake.outbound.letter import Acknowledgement, Content, Letter, Thread
 from intake.types import Person
 from shared import tickets
@@ -72,9 +72,9 @@ class SendingDesk:
     settings: Settings
     clock: Clock
 
-    def outbox(self, url: str) -> Outbox:
+    def outbox(self, url: str, *, grace: float = GRACE_SECONDS) -> Outbox:
         settings = self.settings.model_copy(update={"outgoing": url})
-        return Outbox(self.database, self.tokens, settings, clock=self.clock, chance=lambda: 0.5)
+        return Outbox(self.database, self.tokens, settings, clock=self.clock, chance=lambda: 0.5, grace=grace)
 
     def open_ticket(self, subject: str = "Printer", *, cc: tuple[str, ...] = (), acknowledge: bool = True) -> int:
         with self.database.transaction() as session:

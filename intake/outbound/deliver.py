@@ -29,6 +29,7 @@ from shared.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 UNREADABLE = "The outgoing server of this mailbox cannot be read with this secret key; set it again."
+GRACE_SECONDS = 5.0  # who stops a service waits ten seconds or more before they kill it
 MOST_LANES = 16  # servers of mailboxes that are served at one time, beside the desk's own
 
 Clock = Callable[[], datetime]
@@ -53,6 +54,7 @@ class Outbox:
         transport: Transport | None = None,
         clock: Clock = utc_now,
         chance: Callable[[], float] = random.random,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         desk = Desk(
             address=settings.address,
@@ -74,6 +76,8 @@ class Outbox:
             self._own = Lane(self._post, lambda: transport, most=1)
         else:
             self._own = Lane(self._post, partial(open_transport, settings.outgoing_url))
+        self._impatience = threading.Timer(grace, self._lose_patience)
+        self._impatience.daemon = True
         self._urls: dict[str, str] = {}
         self._others: dict[str, Lane] = {}
         self._busy: dict[str, Future[None]] = {}
@@ -100,13 +104,19 @@ class Outbox:
         wait(list(self._busy.values()))
 
     def stop(self) -> None:
-        """Let `run_once` end after the mail at hand; what it has not begun stays queued. For any thread."""
+        """Let `run_once` end after the mail at hand; what it has not begun stays queued. For any thread.
+
+        A server that does not answer within `grace` seconds is not waited for: its mail is deferred or unknown.
+        """
+        if not self._post.stopping.is_set():
+            self._impatience.start()
         self._post.stopping.set()
 
     def close(self) -> None:
         """End the connections to the outgoing servers, after the mails at hand."""
         self._post.stopping.set()
         self._threads.shutdown(wait=True)
+        self._impatience.cancel()
         for lane in (self._own, *self._others.values()):
             lane.close()
 
@@ -123,6 +133,10 @@ class Outbox:
         for secret, number in rows:
             found[self._urls[secret]].append(number)
         return found
+
+    def _lose_patience(self) -> None:
+        for lane in (self._own, *self._others.values()):
+            lane.abort()
 
     def _start(self, url: str, where: ColumnElement[bool]) -> None:
         """Serve the server of some mailboxes, unless it is being served already."""

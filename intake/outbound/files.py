@@ -49,6 +49,9 @@ class FileTransport:
     def close(self) -> None:
         """Nothing stays open between two mails."""
 
+    def abort(self) -> None:
+        """Nothing waits."""
+
 
 def _write(path: Path, envelope: Envelope) -> None:
     header = f"Return-Path: <{envelope.sender}>\r\nDelivered-To: {envelope.recipient}\r\n".encode()

@@ -104,6 +104,11 @@ class Lane:
         for transport in self._transports:
             transport.close()
 
+    def abort(self) -> None:
+        """End the connections under whoever waits for the server. For any thread."""
+        for transport in tuple(self._transports):
+            transport.abort()
+
     def _take(self, session: Session, where: ColumnElement[bool]) -> list[int]:
         return ledger.take(session, owner=self._owner, now=self._post.clock(), limit=BATCH, where=where)
 

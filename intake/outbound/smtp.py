@@ -71,6 +71,12 @@ class SmtpTransport:
                 pass
         self._drop()
 
+    def abort(self) -> None:
+        """End the connection under whoever waits for the server's answer."""
+        client = self._client
+        if client is not None:
+            smtp_dialogue.cut(client)
+
     def _finish(self, client: smtplib.SMTP, handed_over: Callable[[], None]) -> Outcome:
         """All but the final dot is there. Without it no server may deliver the mail (RFC 5321 section 4.1.1.4)."""
         try:

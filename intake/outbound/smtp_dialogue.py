@@ -6,6 +6,7 @@ import re
 import smtplib
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from intake.outbound.letter import Envelope
@@ -143,6 +144,14 @@ def _send_at_once(client: smtplib.SMTP) -> None:
 def set_time_limit(client: smtplib.SMTP, seconds: float) -> None:
     if client.sock is not None:
         client.sock.settimeout(seconds)
+
+
+def cut(client: smtplib.SMTP) -> None:
+    """Wake whoever waits for the server: to them the connection has ended. For any thread."""
+    sock = client.sock
+    if sock is not None:
+        with suppress(OSError):  # it has ended already
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def said(code: int, words: bytes) -> str:

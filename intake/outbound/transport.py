@@ -36,6 +36,9 @@ class Transport(Protocol):
     def close(self) -> None:
         """End what is open. The transport can be used again afterwards."""
 
+    def abort(self) -> None:
+        """Let a sending that waits for the server end at once, as if the connection had ended. For any thread."""
+
 
 class Broken:
     """Stands where a server should be that cannot be used because of how it is set. `sentence` says why."""
@@ -51,6 +54,9 @@ class Broken:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def abort(self) -> None:
+        """Nothing waits."""
 
 
 def open_transport(url: str) -> Transport:

@@ -101,6 +101,9 @@ class Noting:
     def close(self) -> None:
         return None
 
+    def abort(self) -> None:
+        return None
+
 
 def fill(desk: SendingDesk, count: int) -> None:
     """Queue so many mails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +21,7 @@ from shared.database import Database
 from shared.models import Delivery, DeliveryCause, DeliveryState, Ticket
 from shared.tickets import Upload
 from shared.tokens import Tokens
-from tests.mail_sink import MailSink, mail_sink
+from tests.mail_sink import STALL, MailSink, mail_sink
 from tests.outgoing import Clock, SendingDesk, running
 
 
@@ -35,6 +36,9 @@ class _Scripted:
         return None
 
     def close(self) -> None:
+        return None
+
+    def abort(self) -> None:
         return None
 
 
@@ -189,6 +193,21 @@ def test_a_worker_that_is_told_to_stop_leaves_the_rest_queued(desk: SendingDesk)
     sent, waiting = desk.deliveries()
     assert (sent.state, waiting.state, waiting.attempts) == (DeliveryState.SENT, DeliveryState.QUEUED, 0)
     assert waiting.lease_by is None
+
+
+@pytest.mark.parametrize(("moment", "state"), [("mail", DeliveryState.DEFERRED), ("end", DeliveryState.UNKNOWN)])
+def test_a_worker_that_is_told_to_stop_waits_for_no_server_that_hangs(
+    desk: SendingDesk, sink: MailSink, moment: str, state: DeliveryState
+) -> None:
+    desk.reply(desk.open_ticket(acknowledge=False))
+    sink.answer(moment, STALL)
+    with running(desk.outbox(f"smtp://127.0.0.1:{sink.port}", grace=0.01)) as outbox:
+        worker = threading.Thread(target=outbox.run_once)
+        worker.start()
+        sink.stalled.wait()
+        outbox.stop()
+        worker.join()
+    assert desk.delivery().state is state
 
 
 def test_two_workers_share_the_work_and_double_nothing(desk: SendingDesk, sink: MailSink) -> None:
