@@ -71,6 +71,18 @@ class _Turn:
     noted: set[str] = field(default_factory=set)
 
 
+def take_turn(session: Session) -> _Turn:
+    """Wait until nobody else queues automatic mail; once a session, which is one transaction (`Database`).
+
+    Whoever raises an alert where automatic mail may be queued as well comes here before: alerts are locked last.
+    """
+    turn: _Turn | None = session.info.get(TURN)
+    if turn is None:
+        session.execute(select(Counter.value).where(Counter.name == TURN).with_for_update())
+        turn = session.info[TURN] = _Turn()
+    return turn
+
+
 def reached(
     session: Session, caps: Caps, *, recipient: str, ticket: Ticket | None, now: datetime, times: int = 1
 ) -> Reached | None:
@@ -79,7 +91,7 @@ def reached(
     Holds a lock until the transaction ends, so that what is counted here stays true until it is committed. The lock
     is the last one in the order of locks: counter, tickets, people, deliveries, automatic mail, alerts.
     """
-    turn = _take_turn(session)
+    turn = take_turn(session)
     holding = _that_hold(caps, recipient, ticket)
     known = [turn.full[cap.key, times] for cap in holding if (cap.key, times) in turn.full]
     found = [full for full in known if full.until is None or full.until > now] or _look(session, holding, now, times)
@@ -99,7 +111,7 @@ def note(session: Session, cap: Reached, *, cause: DeliveryCause, ticket: Ticket
             "until": cap.until.isoformat() if cap.until else None,
         }
         session.add(Event(ticket_id=ticket.id, kind=EventKind.CAPPED, detail=detail, at=now))
-    turn = _take_turn(session)
+    turn = take_turn(session)
     if cap.until is None or cap.key in turn.noted:
         return
     turn.noted.add(cap.key)
@@ -123,15 +135,6 @@ def _that_hold(caps: Caps, recipient: str, ticket: Ticket | None) -> list[_Cap]:
         held.append(_Cap(name=f"of ticket {ticket.id}", span=DAY, most=caps.ticket_day, where=of_ticket, key=key))
     held.append(_Cap(name="of the whole desk", span=HOUR, most=caps.desk_hour, where=true(), key=f"{ALERTS}desk"))
     return held
-
-
-def _take_turn(session: Session) -> _Turn:
-    """Wait until nobody else queues automatic mail; once a session, which is one transaction (`Database`)."""
-    turn: _Turn | None = session.info.get(TURN)
-    if turn is None:
-        session.execute(select(Counter.value).where(Counter.name == TURN).with_for_update())
-        turn = session.info[TURN] = _Turn()
-    return turn
 
 
 def _look(session: Session, holding: Sequence[_Cap], now: datetime, times: int) -> list[Reached]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from shared import outbox
 from shared.alerts import is_open, locked_news, path_of
-from shared.caps import DEFAULT_CAPS, Caps
+from shared.caps import DEFAULT_CAPS, Caps, take_turn
 from shared.models import Alert, Mailbox, Role, User
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ def tell_administrators(session: Session, mailbox: Mailbox, now: datetime, caps:
     Where a cap lets none of them be told, the next call tries again. What begins is logged as an error, too: where
     no mail goes out at all, that is where it is read.
     """
+    take_turn(session)  # its lock comes before those of the alerts
     news = locked_news(session, now, Alert.told_at)
     told = [*_tell(session, mailbox, BEGUN, [a for a in news if is_open(a, now)], now, caps)]
     told += _tell(session, mailbox, ENDED, [a for a in news if not is_open(a, now)], now, caps)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shared import outbox, people
 from shared.addresses import address_key
 from shared.alerts import raise_alert
-from shared.caps import DEFAULT_CAPS, Caps
+from shared.caps import DEFAULT_CAPS, Caps, take_turn
 from shared.models import Address, Article, Delivery, DeliveryCause, Event, EventKind, Participant, Ticket, User
 from shared.ticket_rules import add_event, staff_only
 
@@ -114,4 +114,5 @@ def _alert(session: Session, copy: Delivery, now: datetime) -> None:
     else:
         key, what = "returned:automatic", "Automatic mail"
     sentence = f"{what} to {copy.recipient} did not arrive: {copy.last_error}"
+    take_turn(session)
     raise_alert(session, key[:KEY_LIMIT], sentence, now, until=now + SHOWN).told_at = now

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 
-from shared import tickets
-from shared.caps import DEFAULT_CAPS
+from shared import caps, outbox, tickets
+from shared.alerts import open_alerts, raise_alert
+from shared.caps import DEFAULT_CAPS, Caps
 from shared.database import Database
-from shared.models import Article, Delivery, DeliveryCause, EventKind, InboundState, Role, Status, Ticket
+from shared.models import (
+    Alert,
+    Article,
+    Delivery,
+    DeliveryCause,
+    EventKind,
+    InboundState,
+    Mailbox,
+    Role,
+    Status,
+    Ticket,
+    User,
+)
+from shared.notices import tell_administrators
 from shared.tokens import Tokens
 from tests.mailroom import ANNA, BOB, DESK, EVE, Mailroom, mail
 
@@ -89,3 +104,134 @@ def test_what_is_rolled_back_queues_nothing(desk: Mailroom) -> None:
         fail_late()
     assert desk.ticket(1).status is Status.NEW
     assert [delivery.cause for delivery in desk.every(Delivery)] == [DeliveryCause.ACKNOWLEDGEMENT]
+
+
+# ------------------------------------------------------------------ all automatic mail counts
+
+
+def resolve(desk: Mailroom, number: int, status: Status) -> bool:
+    jonas = desk.person("jonas@desk.example", Role.ADMIN).id
+    with desk.database.transaction() as session:
+        ticket, actor = session.get_one(Ticket, number), session.get_one(User, jonas)
+        return tickets.set_status(session, ticket, status, actor=actor, now=desk.clock(), tokens=desk.tokens)
+
+
+def tell(desk: Mailroom, user_id: int, ticket: int | None = None) -> bool:
+    with desk.database.transaction() as session:
+        told = outbox.queue_notice(
+            session,
+            session.get_one(User, user_id),
+            mailbox=session.get_one(Mailbox, desk.mailboxes[DESK]),
+            headline="Something needs you",
+            sentences=["Look."],
+            path="/mail",
+            ticket=session.get(Ticket, ticket) if ticket else None,
+            now=desk.clock(),
+        )
+    return told is not None
+
+
+def open_keys(desk: Mailroom) -> dict[str, datetime | None]:
+    with desk.database.reading() as session:
+        return {alert.key: alert.until for alert in open_alerts(session, desk.clock())}
+
+
+def test_notices_of_a_status_count_and_keep_acknowledgements_back(desk: Mailroom) -> None:
+    desk.take(mail())
+    for status in (Status.OPEN, Status.PENDING, Status.RESOLVED, Status.OPEN):
+        assert resolve(desk, 1, status)
+    desk.take(mail(subject="Another matter"))
+
+    assert [event.detail["suppressed"] for event in desk.events(2, EventKind.CAPPED)] == ["acknowledgement"]
+
+
+def test_an_administrator_who_tidies_up_tells_everybody_up_to_four_times_the_cap(desk: Mailroom) -> None:
+    desk.put(*(mail(subject=f"Matter {n}") for n in range(25)))
+    desk.work()
+    told = [resolve(desk, number, Status.RESOLVED) for number in range(1, 26)]
+
+    assert told == [True] * 15 + [False] * 10, "with the five acknowledgements these are twenty mails to one address"
+    assert desk.ticket(25).status is Status.RESOLVED
+    assert [event.detail["suppressed"] for event in desk.events(25, EventKind.CAPPED)] == ["acknowledgement", "status"]
+
+
+def test_notices_to_an_agent_are_capped_and_said_on_the_ticket_and_to_the_desk(desk: Mailroom) -> None:
+    desk.take(mail())
+    jonas = desk.person("jonas@desk.example", Role.ADMIN).id
+    assert [tell(desk, jonas, ticket=1) for _ in range(6)] == [True] * 5 + [False]
+
+    (event,) = desk.events(1, EventKind.CAPPED)
+    assert (event.detail["suppressed"], event.detail["cap"]) == ("notice", "to jonas@desk.example")
+    assert open_keys(desk) == {"cap:address:jonas@desk.example": desk.clock() + timedelta(hours=1)}
+
+
+def test_the_cap_of_a_ticket_is_open_again_when_its_oldest_mail_is_a_day_old(desk: Mailroom) -> None:
+    desk.take(mail())
+    first = desk.clock()
+    agents = [desk.person(f"agent{n}@desk.example", Role.AGENT).id for n in range(11)]
+    for agent in agents[:9]:
+        desk.clock.advance(hours=1)
+        assert tell(desk, agent, ticket=1)
+    assert not tell(desk, agents[9], ticket=1)
+
+    (event,) = desk.events(1, EventKind.CAPPED)
+    until = datetime.fromisoformat(event.detail["until"])
+    assert until == first + timedelta(days=1)
+    assert open_keys(desk) == {"cap:ticket:1": until}
+    desk.clock.advance(hours=14, minutes=59)
+    assert not tell(desk, agents[9], ticket=1)
+    desk.clock.advance(minutes=1)
+    assert tell(desk, agents[9], ticket=1)
+    assert open_keys(desk) == {}
+    assert not tell(desk, agents[10], ticket=1)
+
+
+def test_many_who_queue_at_one_moment_keep_to_the_cap(desk: Mailroom) -> None:
+    jonas = desk.person("jonas@desk.example", Role.ADMIN).id
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: tell(desk, jonas), range(16)))
+
+    assert sum(told) == DEFAULT_CAPS.address_hour
+    assert len(desk.every(Delivery)) == DEFAULT_CAPS.address_hour
+
+
+def test_a_cap_of_nothing_sends_nothing_and_raises_no_alarm(desk: Mailroom) -> None:
+    desk.take(mail())
+    with desk.database.transaction() as session:
+        ticket = session.get_one(Ticket, 1)
+        none = Caps(ticket_day=0)
+        assert outbox.queue_acknowledgement(session, ticket, tokens=desk.tokens, now=desk.clock(), caps=none) is None
+
+    (event,) = desk.events(1, EventKind.CAPPED)
+    assert (event.detail["most"], event.detail["until"]) == (0, None)
+    assert open_keys(desk) == {}
+
+
+def test_alerts_of_caps_are_forgotten_a_day_after_they_ended(desk: Mailroom) -> None:
+    desk.put(*(mail(subject=f"Matter {n}") for n in range(6)))
+    desk.work()
+    for hours, left in ((24, 1), (2, 0)):
+        desk.clock.advance(hours=hours)
+        with desk.database.transaction() as session:
+            caps.forget(session, desk.clock() - timedelta(days=1))
+        assert len(desk.every(Alert)) == left
+
+
+def test_the_administrators_are_told_of_all_that_is_wrong_in_one_mail_and_later_where_a_cap_forbids_it(
+    desk: Mailroom,
+) -> None:
+    jonas = desk.person("jonas@desk.example", Role.ADMIN).id
+    for _ in range(DEFAULT_CAPS.address_hour):
+        tell(desk, jonas)
+    with desk.database.transaction() as session:
+        mailbox = session.get_one(Mailbox, desk.mailboxes[DESK])
+        for key in ("disk", "queue"):
+            raise_alert(session, key, f"The {key} is full.", desk.clock())
+        assert tell_administrators(session, mailbox, desk.clock()) == 0
+    desk.clock.advance(hours=1)
+    with desk.database.transaction() as session:
+        mailbox = session.get_one(Mailbox, desk.mailboxes[DESK])
+        assert tell_administrators(session, mailbox, desk.clock()) == 2
+
+    told = desk.every(Delivery)[DEFAULT_CAPS.address_hour :]
+    assert [delivery.context["sentences"] for delivery in told] == [["The disk is full.", "The queue is full."]]
