@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,6 +105,15 @@ def running_smtp(
             server.stop()
     finally:
         spool.stop()
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is true; for what comes by itself, however slow the machine is."""
+    for _ in range(6000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not become true within a minute")
 
 
 class Dialogue:

@@ -22,6 +22,7 @@ from intake.receiving.tls import Certificate
 logger = logging.getLogger(__name__)
 
 IDENT = "Letterdesk"
+TLS_END_SECONDS = 2  # for a client's last word of TLS; nothing of a mail depends on it
 PLAIN_PATH = re.compile(r"<([^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,255})>(?: +(.*))?")  # nearly all are
 
 GOODBYE = "421 4.3.2 The desk is stopping; please try again later"
@@ -93,7 +94,7 @@ class SmtpConnection(SMTP):
 
     def say_goodbye(self, reason: str = GOODBYE) -> None:
         """End the conversation between two commands; without a word where the client could not read it, or does not."""
-        if self.transport is None:
+        if self.transport is None or self.transport.is_closing():
             return
         if self._is_mute or self._writer.transport.get_write_buffer_size():
             self.abort()
@@ -110,7 +111,10 @@ class SmtpConnection(SMTP):
         """Close, and do nothing more of what the client has sent ahead."""
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
-        if self.transport is not None:
+        self._close()
+
+    def _close(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():  # a TLS transport forgets itself otherwise
             self.transport.close()
 
     # ------------------------------------------------------------------ the conversation
@@ -123,8 +127,7 @@ class SmtpConnection(SMTP):
                     self.silent_since = self.loop.time()
                     await self._obey(line)
         finally:
-            if self.transport is not None:
-                self.transport.close()
+            self._close()
 
     async def _begin(self) -> bool:
         """Protect the connection where that comes first, and greet; False where the client has too many of them."""
@@ -211,10 +214,16 @@ class SmtpConnection(SMTP):
         context = cast(Certificate, self._server.certificate).context()
         self._is_mute = True
         try:
-            protected = await self.loop.start_tls(plain, self, context, server_side=True)
+            protected = await self.loop.start_tls(
+                plain, self, context, server_side=True, ssl_shutdown_timeout=TLS_END_SECONDS
+            )
         except OSError as error:
-            self.connection_lost(error)  # asyncio does not say so where the handshake was cut off
-            raise ConnectionResetError("the TLS handshake failed") from error
+            protected, failure = None, error
+        else:
+            failure = ConnectionResetError("it ended with the handshake")
+        if protected is None:
+            self.connection_lost(failure)  # asyncio does not say so where the handshake was cut off
+            raise ConnectionResetError("there is no TLS") from failure
         for stream in (self._reader, self._writer):
             vars(stream)["_transport"] = protected  # as asyncio's own StreamWriter.start_tls does
         self.transport = protected
@@ -253,6 +262,8 @@ class SmtpConnection(SMTP):
         super()._reset_timeout(min(duration or self._server.limits.idle_seconds, left))
 
     def _timeout_cb(self) -> None:
+        if self.transport is not None and self.transport.is_closing():
+            self.abort()
         self.say_goodbye(TOO_SLOW if self.busy else TOO_IDLE)
 
 

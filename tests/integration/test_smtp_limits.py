@@ -12,7 +12,7 @@ import pytest
 from intake.receiving.smtp import Limits, Listener, ReceiveError, SmtpServer
 from intake.receiving.spool import Spool
 from shared.database import Database
-from tests.receiving import DESK, PLAIN, SMTP, Dialogue, content_of, desk_mailbox, running_smtp, stored
+from tests.receiving import DESK, PLAIN, SMTP, Dialogue, content_of, desk_mailbox, running_smtp, stored, until
 
 SMALL = Limits(max_message_bytes=100_000)
 MEGABYTE = b"x" * 1024 * 1024
@@ -133,8 +133,7 @@ def test_a_connection_too_many_is_told_to_come_back(database: Database) -> None:
     with running_smtp(database, Limits(max_connections=2)) as server:
         with Dialogue(server.port), Dialogue(server.port), Dialogue(server.port) as third:
             assert third.greeting.startswith("421 ")
-        while server.sessions:
-            pass
+        until(lambda: not server.sessions)
         with Dialogue(server.port) as later:
             assert later.greeting.startswith("220 ")
 
