@@ -98,6 +98,10 @@ class LoopDesk:
             return
         with self.database.transaction() as session:
             store(session, raws, [compress(raw.content) for raw in raws], self.clock())
+        self.work()
+
+    def work(self) -> None:
+        """Process all that is due."""
         while self._pipeline.run_once():
             pass
 

@@ -67,7 +67,7 @@ def load(batch: Batch, delivery_id: int, desk: Desk, files: tuple[File, ...] = (
         reply_to=_reply_to(delivery, ticket, to, mailbox, desk),
         thread=_thread(batch, delivery, ticket) if ticket else None,
         content=CONTENTS[delivery.cause](batch, delivery, desk, files),
-        loop_mark=desk.tokens.loop_mark(desk.address),
+        loop_mark=desk.tokens.loop_mark(address_key(desk.address)),
         portal_url=desk.portal_url,
     )
     return Order(letter=letter, envelope_from=_envelope_from(delivery, mailbox, desk))

@@ -240,6 +240,18 @@ def test_a_list_that_sends_our_own_mail_back_does_not_keep_us_writing(
         assert len(desk.automatic()) == 1
 
 
+def test_our_own_mail_is_known_by_its_mark_where_a_list_gave_it_another_message_id(
+    database: Database, desk_of: MakeDesk
+) -> None:
+    desk = desk_of(database, "Support@Desk.example")
+    desk.receive([letter(LIST, desk.address, "Toner")])
+    (sent,) = desk.sends()
+    again = rewritten(sent, {"From": LIST, "Message-ID": "<1@lists.example>", "Auto-Submitted": None})
+    desk.receive([Envelope(sender=LIST, recipient=desk.address, content=again)])
+
+    assert desk.arrivals()[-1] == (InboundState.DISCARDED, "discard", "It is our own mail, come back.")
+
+
 # ------------------------------------------------------------------ a flood
 
 
