@@ -91,6 +91,7 @@ class Intake:
         tokens = Tokens(settings.secret_key, *settings.old_keys)
         self._delivering = Outbox(database, tokens, settings)
         self._outbox = Worker("outbox", self._delivering.run_once)
+        self._other_servers = Worker("outbox-servers", self._delivering.serve_others)
         self._pipeline = Worker("pipeline", open_pipeline(settings, database, tokens).run_once, self._outbox.wake)
         self._spool = Spool(database, self._pipeline.wake)
         self._room = DiskRoom.of(settings, database)
@@ -119,6 +120,7 @@ class Intake:
             raise
         self._pipeline.start()
         self._outbox.start()
+        self._other_servers.start()
         self._scheduler.add_job(self._pollers.tick, "interval", seconds=TICK_SECONDS)
         self._scheduler.add_job(self._report_room, "interval", seconds=ROOM_SECONDS, next_run_time=_now())
         self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
@@ -136,6 +138,7 @@ class Intake:
         self._pipeline.stop()
         self._delivering.stop()
         self._outbox.stop()
+        self._other_servers.stop()
         self._delivering.close()
 
     def fault(self) -> str | None:
@@ -143,7 +146,7 @@ class Intake:
         works = {
             "spool": self._spool.is_alive,
             "pipeline": self._pipeline.is_alive,
-            "outbox": self._outbox.is_alive,
+            "outbox": self._outbox.is_alive and self._other_servers.is_alive,
             "scheduler": self._scheduler.running,
             "server for mail": self._front_door is None or self._front_door.is_alive,
         }

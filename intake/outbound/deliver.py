@@ -42,7 +42,8 @@ def utc_now() -> datetime:
 class Outbox:
     """Sends what is due. The desk's own server is served by whoever calls, each other one by a thread of its own.
 
-    For one thread; several outboxes share a database. Raises ConfigError where a DKIM key cannot be used.
+    For one thread that calls `run_once` and one that calls `serve_others`; several outboxes share a database. Raises
+    ConfigError where a DKIM key cannot be used.
     """
 
     def __init__(
@@ -84,20 +85,22 @@ class Outbox:
         self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="outbox")
 
     def run_once(self) -> int:
-        """Send a batch through the desk's own server, and let the others begin; returns how many mails of it were due.
+        """Send a batch through the desk's own server; returns how many mails were taken up, 0 where none was due.
 
         Raises SQLAlchemyError where the database fails; nothing is lost by that, and the next call goes on.
         """
-        with self._post.database.reading() as session:
-            servers = self._servers(session)
-            is_any_lost = ledger.is_any_lost(session, self._post.clock())
-        if is_any_lost:
-            at_once(self._post.database, lambda session: ledger.recover(session, self._post.clock()))
-        self._forget_all_but(servers)
-        for url, mailboxes in servers.items():
-            self._start(url, Delivery.mailbox_id.in_(mailboxes))
+        servers = self._look()
         elsewhere = [number for mailboxes in servers.values() for number in mailboxes]
         return self._own.run_once(Delivery.mailbox_id.not_in(elsewhere))
+
+    def serve_others(self) -> int:
+        """Let the other servers begin with what is due for them; returns how many did, and waits for none.
+
+        For a thread of its own, since `run_once` lasts as long as the desk's own server wants.
+        """
+        servers = self._look()
+        self._forget_all_but(servers)
+        return sum(self._start(url, Delivery.mailbox_id.in_(mailboxes)) for url, mailboxes in servers.items())
 
     def wait(self) -> None:
         """Return when the servers of all mailboxes have taken, or refused, what was due."""
@@ -128,24 +131,38 @@ class Outbox:
         own = select(Mailbox.outgoing_secret, Mailbox.id).where(Mailbox.outgoing_secret.is_not(None))
         rows = [(secret or "", number) for secret, number in session.execute(own.order_by(Mailbox.id))]
         read = self._post.desk.tokens.decrypt
-        self._urls = {secret: self._urls.get(secret) or read(secret) or "" for secret, _ in rows}
+        urls = {secret: self._urls.get(secret) or read(secret) or "" for secret, _ in rows}
         found: dict[str, list[int]] = defaultdict(list)
         for secret, number in rows:
-            found[self._urls[secret]].append(number)
+            found[urls[secret]].append(number)
+        self._urls = urls
         return found
 
     def _lose_patience(self) -> None:
-        for lane in (self._own, *self._others.values()):
+        for lane in (self._own, *tuple(self._others.values())):
             lane.abort()
 
-    def _start(self, url: str, where: ColumnElement[bool]) -> None:
-        """Serve the server of some mailboxes, unless it is being served already."""
+    def _look(self) -> dict[str, list[int]]:
+        """Clear up after whoever died over a mail, and see which servers there are."""
+        with self._post.database.reading() as session:
+            servers = self._servers(session)
+            is_any_lost = ledger.is_any_lost(session, self._post.clock())
+        if is_any_lost:
+            at_once(self._post.database, lambda session: ledger.recover(session, self._post.clock()))
+        return servers
+
+    def _start(self, url: str, where: ColumnElement[bool]) -> bool:
+        """Serve the server of some mailboxes where something is due, unless it is being served already."""
         running = self._busy.get(url)
         if running is not None and not running.done():
-            return
+            return False
+        with self._post.database.reading() as session:
+            if not ledger.is_any_due(session, self._post.clock(), where):
+                return False
         if url not in self._others:
             self._others[url] = Lane(self._post, partial(_transport, url))
         self._busy[url] = self._threads.submit(self._serve, self._others[url], where)
+        return True
 
     def _serve(self, lane: Lane, where: ColumnElement[bool]) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -85,6 +86,7 @@ def test_a_mailbox_with_a_server_of_its_own_sends_over_that_under_its_own_name(
         add_mailbox(desk, SALES, desk.tokens.encrypt(smtp(theirs.port)))
         with running(desk.outbox(smtp(sink.port))) as outbox:
             assert outbox.run_once() == 1
+            outbox.serve_others()
             outbox.wait()
     assert [mail.message["From"] for mail in sink.mails] == ["Fernhill Support <support@desk.example>"]
     assert [mail.message["From"] for mail in theirs.mails] == [f"The sales team <{SALES}>"]
@@ -97,6 +99,7 @@ def test_mailboxes_with_one_server_share_its_connection(desk: SendingDesk, sink:
             add_mailbox(desk, address, desk.tokens.encrypt(smtp(theirs.port)))
         with running(desk.outbox(smtp(sink.port))) as outbox:
             outbox.run_once()
+            outbox.serve_others()
             outbox.wait()
     assert (len(theirs.mails), theirs.connections) == (2, 1)
 
@@ -106,15 +109,29 @@ def test_a_server_that_hangs_holds_up_nobody_elses_mail(desk: SendingDesk, sink:
     with silent_server() as silent:
         add_mailbox(desk, SALES, desk.tokens.encrypt(smtp(silent.getsockname()[1])))
         with running(desk.outbox(smtp(sink.port))) as outbox:
-            assert outbox.run_once() == 1
+            assert outbox.serve_others() == 1
             caller, _ = silent.accept()
-            assert len(sink.mails) == 1
-            desk.open_ticket()
             assert outbox.run_once() == 1
-            assert len(sink.mails) == 2
+            assert outbox.serve_others() == 0, "it is being served"
+            assert len(sink.mails) == 1
             caller.close()
             outbox.wait()
-    assert states(desk) == [DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.SENT]
+    assert states(desk) == [DeliveryState.SENT, DeliveryState.DEFERRED]
+
+
+def test_the_desks_own_server_that_hangs_holds_up_no_mailbox_with_another(desk: SendingDesk, sink: MailSink) -> None:
+    desk.open_ticket()
+    add_mailbox(desk, SALES, desk.tokens.encrypt(smtp(sink.port)))
+    with silent_server() as silent, running(desk.outbox(smtp(silent.getsockname()[1]))) as outbox:
+        worker = threading.Thread(target=outbox.run_once)
+        worker.start()
+        caller, _ = silent.accept()
+        assert outbox.serve_others() == 1
+        outbox.wait()
+        assert len(sink.mails) == 1
+        caller.close()
+        worker.join()
+    assert states(desk) == [DeliveryState.DEFERRED, DeliveryState.SENT]
 
 
 def test_a_server_that_takes_connections_and_says_nothing_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +150,7 @@ def test_a_server_that_cannot_be_decrypted_defers_its_mail_and_no_other(desk: Se
     add_mailbox(desk, SALES, Tokens("another key, long enough").encrypt(smtp(sink.port)))
     with running(desk.outbox(smtp(sink.port))) as outbox:
         assert outbox.run_once() == 1
+        outbox.serve_others()
         outbox.wait()
         assert states(desk) == [DeliveryState.SENT, DeliveryState.DEFERRED]
         assert desk.deliveries()[1].last_error == UNREADABLE
@@ -140,7 +158,7 @@ def test_a_server_that_cannot_be_decrypted_defers_its_mail_and_no_other(desk: Se
             repaired = update(Mailbox).where(Mailbox.address == SALES)
             session.execute(repaired.values(outgoing_secret=desk.tokens.encrypt(smtp(sink.port))))
         desk.clock.pass_by(minutes=2)
-        outbox.run_once()
+        outbox.serve_others()
         outbox.wait()
     assert states(desk) == [DeliveryState.SENT, DeliveryState.SENT]
 
