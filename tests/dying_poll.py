@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from intake.receiving.imap import Desk, poll
 from intake.receiving.spool import Spool
@@ -18,7 +21,7 @@ from intake.types import RawMessage
 from shared.database import Database
 from shared.tokens import Tokens
 
-POINTS = ("before the commit", "after the commit", "after the step", "never")
+POINTS = ("before the commit", "after the commit", "before the policy", "after the step", "never")
 
 
 def die() -> None:
@@ -41,9 +44,25 @@ class DyingSpool(Spool):
         return ids
 
 
+class DyingDatabase(Database):
+    """Dies when the cursor of the third batch is written, before the server hears of it."""
+
+    spool: DyingSpool | None = None
+    commits = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with super().transaction() as session:
+            yield session
+        if self.spool is not None and self.spool.batches == 3 and self.spool.point == "before the policy":
+            self.commits += 1
+            if self.commits == 2:  # the first one is that of the mails
+                die()
+
+
 def main(url: str, mailbox: str, key: str, point: str, ahead: str) -> None:
-    database = Database(url)
-    spool = DyingSpool(database)
+    database = DyingDatabase(url)
+    spool = database.spool = DyingSpool(database)
     spool.point = point
 
     def is_stopping() -> bool:

@@ -136,8 +136,8 @@ class _Poll:
     def _stay(self, client: IMAPClient, account: Account, result: PollResult) -> PollResult:
         """Pass over the mailbox again and again, as long as the connection holds and the settings are the same."""
         try:
-            while self._wait(client, account) and self._read() == account:
-                result = self._pass(client, account)
+            while self._wait(client, account) and (now := self._read()) == account:
+                result = self._pass(client, now)
         except (*CONNECTION_FAULTS, *GARBAGE, FolderFault) as error:
             logger.info("mailbox=%d: the connection was not kept: %s", self._mailbox_id, error)
         return result

@@ -34,6 +34,7 @@ class Account:
     connected_at: datetime | None
     poll_seconds: int = 60
     is_active: bool = True
+    failures: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
         connected_at=mailbox.connected_at,
         poll_seconds=mailbox.poll_seconds,
         is_active=mailbox.is_active,
+        failures=mailbox.failures,
     )
 
 

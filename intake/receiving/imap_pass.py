@@ -19,7 +19,7 @@ from intake.receiving.imap_connection import sentence
 from intake.receiving.imap_cursor import Place, known_mails, read_cursor, write_cursor
 from intake.receiving.imap_desk import Desk, Tally
 from intake.receiving.imap_fetch import Fetching
-from intake.receiving.imap_folder import SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
+from intake.receiving.imap_folder import BATCH_MAILS, SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
 from intake.receiving.imap_ledger import Account
 from intake.receiving.imap_policy import settle
 from intake.receiving.imap_reconcile import is_due, lacking
@@ -49,6 +49,7 @@ class FolderPass:
         self._desk = visit.desk
         self._account = visit.account
         self._tally = tally
+        self._is_careful = visit.account.failures > 0
         self._folder = Folder(visit.client, name)
         self._place = Place(mailbox_id=visit.account.mailbox_id, folder=name, uidvalidity=self._folder.uidvalidity)
         self._fetching = Fetching(self._desk, self._account, self._folder, self._place)
@@ -81,12 +82,18 @@ class FolderPass:
 
     def _take(self, uids: Iterable[int]) -> bool:
         """Take mails in, batch by batch; False where this was ended before its time."""
-        for batch in batches(self._standings(iter(uids))):
+        for batch in self._batches(self._standings(iter(uids))):
             if self._visit.is_over():
                 self._tally.is_behind = True
                 return False
             self._step(batch)
         return True
+
+    def _batches(self, standings: Iterator[Standing]) -> Iterator[list[Standing]]:
+        """Batches; after a poll that failed the first mails one by one, since one of them may be why it failed."""
+        if self._is_careful:
+            yield from ([each] for each in islice(standings, BATCH_MAILS))
+        yield from batches(standings)
 
     def _standings(self, uids: Iterator[int]) -> Iterator[Standing]:
         while part := list(islice(uids, SIZES_AT_ONCE)):
@@ -98,6 +105,8 @@ class FolderPass:
         with self._desk.database.reading() as session:
             known = known_mails(session, self._place, uids)
         wanted = [each for each in batch if each.uid not in known and not self._fetching.is_left_alone(each)]
+        if self._is_careful and wanted:  # what breaks the connection now is passed over the next time
+            self._move_cursor(uids, [each.uid for each in wanted], ())
         mails = self._fetching.mails(wanted)
         ids = self._desk.spool.accept_now(list(mails.values()))
         lost = self._folder.still_there([each.uid for each in wanted if each.uid not in mails])
@@ -145,10 +154,14 @@ class FolderPass:
         return found
 
     def _ask_again(self, uids: frozenset[int]) -> None:
-        """Ask again for what is missing, as long as the server has it; say so where it does not hand it out."""
+        """Ask again for what is missing, as long as the server has it; say so where it does not hand it out.
+
+        Not after a poll that failed: asking may be why it failed, and then no poll would come to its end.
+        """
         there = self._folder.still_there(sorted(uids))
         self._cursor = replace(self._cursor, missing=self._cursor.missing - uids | frozenset(there))
-        self._take(there)
+        if not self._is_careful:
+            self._take(there)
         if self._cursor.missing:
             self._tally.is_behind = True
             names = ", ".join(map(str, sorted(self._cursor.missing)[:MOST_NAMES]))

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from intake.receiving.pollers import Pollers, new_owner
 from intake.receiving.spool import Spool
 from shared.database import Database
 from shared.mailboxes import ImapServer, NewMailbox, Security
-from shared.models import Mailbox
+from shared.models import FolderCursor, Mailbox
 from shared.tokens import Tokens
 from tests.bad_imap import WELL, bad_imap
 from tests.dovecot import PASSWORD, Dovecot, running_dovecot
@@ -186,6 +186,35 @@ def test_a_mail_that_the_server_does_not_hand_out_is_said_and_asked_for_again(
     assert "does not hand out mail UID 1" in (second.note or "")
     assert mailbox_of(database, mailbox).last_error == second.note
     assert [row.uid for row in stored(database)] == [2]
+
+
+def test_a_mail_at_which_the_server_hangs_up_holds_up_no_other(database: Database, tokens: Tokens) -> None:
+    def fetch(line: bytes) -> bytes:
+        uids = [int(uid) for uid in line.split()[3].split(b",")]
+        if b"BODY" in line and 3 in uids:
+            return b""
+        told = b'INTERNALDATE "01-Apr-2026 10:00:00 +0000" RFC822.SIZE 9 BODY[] {9}\r\nSubject:2'
+        return b"".join(b"* %d FETCH (UID %d %s)\r\n" % (uid, uid, told) for uid in uids) + b"%(tag)s OK done\r\n"
+
+    def search(line: bytes) -> bytes:
+        wish = line.split()[-1]
+        first = int(wish.split(b":")[0])
+        found = range(first, 6) if b":" in wish else [int(uid) for uid in wish.split(b",")]
+        return b"* SEARCH %s\r\n" % b" ".join(b"%d" % uid for uid in found) + b"%(tag)s OK done\r\n"
+
+    with bad_imap(answers=WELL | {b"FETCH": hanging_up(fetch), b"SEARCH": search}) as port:
+        mailbox = imap_mailbox(database, tokens, new_mailbox(f"imap://anna@127.0.0.1:{port}"))
+        desk = polling(database, tokens)
+        faults = [poll(mailbox, desk).fault is not None for _ in range(4)]
+    assert faults == [True, True, False, True]  # together, alone, passed over, asked for again
+    assert [row.uid for row in stored(database)] == [1, 2, 4, 5]
+    with database.reading() as session:
+        assert session.get_one(FolderCursor, (mailbox, "INBOX")).missing == "3"
+
+
+def hanging_up(answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Answers as it should, but says goodbye where it has no answer."""
+    return lambda line: answer(line) or b"* BYE something went wrong\r\n"
 
 
 def test_failures_make_the_pauses_grow_up_to_a_limit(database: Database, tokens: Tokens) -> None:
