@@ -117,7 +117,7 @@ def note(session: Session, cap: Reached, *, cause: DeliveryCause, ticket: Ticket
     turn.noted.add(cap.key)
     alert = raise_alert(session, cap.key, _sentence(cap), now, until=cap.until)
     if cap.key != f"{ALERTS}desk":
-        alert.told_at = now  # it is shown; a mail about each of these would be a flood of its own
+        alert.told_at = alert.posted_at = now  # it is shown; a mail about each of these would be a flood of its own
 
 
 def forget(session: Session, before: datetime) -> None:

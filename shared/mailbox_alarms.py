@@ -13,8 +13,11 @@ from shared.models import Mailbox
 
 
 def watch_mailboxes(session: Session, now: datetime, alarm_minutes: float) -> None:
-    """Raise and end the alerts "mailbox:ID" and "expiry:ID" by how each mailbox is now."""
-    for mailbox in session.scalars(select(Mailbox).order_by(Mailbox.id).with_for_update()):
+    """Raise and end the alerts "mailbox:ID" and "expiry:ID" by how each mailbox is now.
+
+    Mailboxes are locked before alerts, and so that mail for them can be stored and queued meanwhile.
+    """
+    for mailbox in session.scalars(select(Mailbox).order_by(Mailbox.id).with_for_update(key_share=True)):
         if is_forgotten(mailbox, now, alarm_minutes):
             mailbox.failing_since, mailbox.last_error = now, NEVER_POLLED  # the next poll that ends well forgets it
         _watch_polls(session, mailbox, health_of(mailbox, now, alarm_minutes), now)

@@ -99,7 +99,7 @@ class AccessTokens:
             return str(held.access_token)
         granted = request_token(held.client, held.secret, held.address)
         with self._database.transaction() as session:
-            self._keep(session.get_one(Mailbox, self._mailbox_id, with_for_update=True), held, granted)
+            self._keep(session.get_one(Mailbox, self._mailbox_id, with_for_update={"key_share": True}), held, granted)
         logger.info("mailbox=%d got an access token from %s", self._mailbox_id, held.client.name)
         return granted.access_token
 

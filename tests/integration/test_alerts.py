@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from intake.alert_posts import post_news
 from intake.upkeep import keep_up
 from shared import accounts
 from shared.alerts import end_alert, open_alerts, raise_alert
-from shared.config import Settings
+from shared.config import MAX_MINUTES, Settings
 from shared.database import Database
+from shared.mailbox_alarms import watch_mailboxes
 from shared.mailboxes import Change, NewMailbox, add_mailbox, change, ensure_desk_mailbox, find_mailbox, poll_soon
-from shared.models import Alert, Delivery, DeliveryCause, Mailbox, Role
+from shared.models import Alert, Delivery, DeliveryCause, Mailbox, Role, User
+from shared.outbox import queue_notice
 from shared.status import collect
 from shared.tokens import Tokens
 from tests.web_server import Request, Response, running_web_server
@@ -22,6 +24,12 @@ from tests.web_server import Request, Response, running_web_server
 ADMIN = "jonas@desk.example"
 SALES = "sales@desk.example"
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings under which it is no fault that nobody sends the notices of these tests."""
+    return settings.model_copy(update={"queue_alarm_minutes": MAX_MINUTES})
 
 
 @pytest.fixture
@@ -187,6 +195,20 @@ def test_what_began_before_it_was_noticed_says_so_and_is_news_when_it_comes_agai
     assert fail(now + 60 * MINUTE, now + 150 * MINUTE) > now + 60 * MINUTE
     keep_up(desk, settings, now + 150 * MINUTE)
     assert said(desk) == ["The disk is full.", "There is room again.", "The disk is full."]
+
+
+def test_mail_is_queued_while_the_mailboxes_are_watched(sales: Database, settings: Settings, now: datetime) -> None:
+    if sales.is_sqlite:
+        pytest.skip("only one transaction writes at a time")
+    with sales.transaction() as watching, sales.transaction() as session:
+        mailbox(watching).failing_since = now
+        watch_mailboxes(watching, now + 20 * MINUTE, 15)
+        session.execute(text("SET LOCAL lock_timeout = '5s'"))
+        admin = session.scalars(select(User).where(User.role == Role.ADMIN)).one()
+        box = mailbox(session)
+        queued = queue_notice(session, admin, mailbox=box, headline="x", sentences=["y"], path="/mail", now=now)
+        assert queued is not None
+    assert len(begun(sales, now + 20 * MINUTE)) == 1
 
 
 def test_what_is_wrong_stands_in_the_status(desk: Database, now: datetime) -> None:
