@@ -9,7 +9,7 @@ SASS := node_modules/.bin/sass --no-source-map --style=compressed portal/styles/
 COMPILE := $(VENV)/uv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
-.PHONY: help run setup setup-dev servers test check css golden bench screenshots migration lock clean
+.PHONY: help run setup setup-dev servers test check css golden bench crash screenshots migration lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -47,6 +47,9 @@ bench: setup-dev ## print how fast mail is read and sent, and that its time is l
 	@$(BIN)/python -m tests.benchmarks.speed
 	@$(BIN)/python -m tests.benchmarks.linear
 	@$(BIN)/python -m tests.benchmarks.sending
+
+crash: servers setup-dev ## kill a whole desk over 200 times under load and say what was lost or doubled; ARGS="--seed 7"
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 screenshots: servers setup-dev ## take the pictures in docs/screenshots again
 	@sh tests/install_packages.sh fonts

@@ -11,6 +11,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 from rich.console import Console
@@ -71,15 +72,18 @@ def report(console: Console, results: list[Result]) -> None:
             console.print(f"[red]{result.database}: {name}:[/red] {'; '.join(found[:10])}", markup=True)
 
 
-def run(database: str, kills: int, seed: int, server: Cluster | None) -> Result:
+def run(database: str, wanted: argparse.Namespace, server: Cluster | None) -> Result:
+    kills, seed = wanted.kills, wanted.seed
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix=f"letterdesk-crash-{database}-") as home:
-        return storm(Path(home) / "desk", plan_of(kills, chance, on_postgresql=server is not None), seed, server)
+        plan = plan_of(kills, chance, on_postgresql=server is not None)
+        return storm(Path(home) / "desk", plan, seed, server, wanted.minutes)
 
 
 def main() -> int:
     reader = argparse.ArgumentParser(prog="make crash", description=__doc__)
     reader.add_argument("--kills", type=int, default=110, help="on each database")
+    reader.add_argument("--minutes", type=float, default=inf, help="kill no more after so long, on each database")
     reader.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     reader.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
     reader.add_argument("--log", type=Path, help="a file that keeps what the desks said")
@@ -89,10 +93,10 @@ def main() -> int:
     results: list[Result] = []
     for name in wanted.database or ("sqlite", "postgresql"):
         if name == "sqlite":
-            results.append(run(name, wanted.kills, wanted.seed, None))
+            results.append(run(name, wanted, None))
         else:
             with cluster() as server:
-                results.append(run(name, wanted.kills, wanted.seed, server))
+                results.append(run(name, wanted, server))
     if wanted.log:
         wanted.log.write_text("\n".join(result.log for result in results))
     report(console, results)

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.desk import ROOT, Desk, free_ports
+from tests.e2e.desk import ROOT, Desk, free_ports, is_open
 
 DYING = Path(__file__).parent / "dying"
 PATIENCE = 60.0
@@ -42,7 +43,8 @@ class StormDesk(Desk):
         self.points = home / "points"
         self.points.mkdir()
         self._environment |= {"PYTHONPATH": f"{DYING}:{ROOT}", "CRASH_POINTS": str(self.points)}
-        other_ops = {"LETTERDESK_OPS_LISTEN": f"127.0.0.1:{free_ports(1)[0]}"}
+        taken = {self.smtp_port, self.portal_port, self.ops_port}
+        other_ops = {"LETTERDESK_OPS_LISTEN": f"127.0.0.1:{next(p for p in free_ports(4) if p not in taken)}"}
         self.parts = (
             (Part(arguments=("intake", "--workers", "2")), Part(arguments=("portal",), settings=other_ops))
             if on_postgresql
@@ -62,6 +64,13 @@ class StormDesk(Desk):
                         stdout=log,
                         stderr=log,
                     )
+
+    def wait_until_it_takes_mail(self) -> None:
+        """Start what does not run, again and again as whatever keeps services running would, until mail is taken."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not is_open(self.smtp_port):
+            self.start()
+            time.sleep(0.05)
 
     def wait_until_ready(self) -> None:
         self.until(self._is_ready, "The desk did not get ready")

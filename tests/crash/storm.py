@@ -13,9 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from shared.database import Database
+from shared.mailbox_values import MIN_POLL_SECONDS
+from shared.mailboxes import NewMailbox
+from shared.tokens import Tokens
 from tests.crash.mails import Mail
 from tests.crash.peers import Gate, MailServer, Peer, Person
 from tests.crash.points import DOT_SENT, HIT, NAMES, SEEN_FROM_OUTSIDE
@@ -26,6 +30,7 @@ from tests.dovecot import PASSWORD as IMAP_PASSWORD
 from tests.dovecot import Dovecot, running_dovecot
 from tests.mail_sink import MailSink, mail_sink
 from tests.postgres import Cluster
+from tests.receiving import imap_mailbox
 
 AGENT = "mira@desk.example"
 SERVERS = 4
@@ -33,6 +38,7 @@ POLICIES = ("keep", "seen", "move:Archive", "delete")
 LEAVING = ("move", "delete")  # what is taken in is gone from INBOX in the end
 REACH_SECONDS = 10.0  # for so long a point is waited for, then the desk is killed wherever it is
 LAST_REACH_SECONDS = 60.0  # and at the end, for a point that was never met
+WHILE_IT_STARTS = 0.1  # the share of kills at any moment that need not wait until the desk takes mail
 SETTLE_SECONDS = 300.0
 SETTINGS = {
     "CAP_DESK_HOUR": "1000000",  # caps are tested elsewhere: here every first mail has its acknowledgement
@@ -46,11 +52,11 @@ class Plan:
     """How many kills of each kind; `points` are the named ones, each as often as it is wanted."""
 
     points: Sequence[str]
-    intake: int
-    machine: int
-    worker: int
-    portal: int
-    postgres: int
+    intake: int = 0
+    machine: int = 0
+    worker: int = 0
+    portal: int = 0
+    postgres: int = 0
 
     def kinds(self, chance: random.Random) -> list[str]:
         """All kills, mixed."""
@@ -98,10 +104,12 @@ class Storm:
         self._watch = watch
         self._cluster = cluster
 
-    def rage(self, plan: Plan, chance: random.Random) -> tuple[str, ...]:
-        """Carry out the plan; returns the points that were never reached."""
+    def rage(self, plan: Plan, chance: random.Random, end: float) -> tuple[str, ...]:
+        """Carry out the plan, or what of it can be until `end`; returns the points that were never reached."""
         wanted = Counter(plan.points)
         for kind in plan.kinds(chance):
+            if time.monotonic() > end:
+                break
             if kind != "point":
                 self._at_any_moment(kind, chance)
             elif not self._at_one_of(_points_of_a_stage(wanted, chance), REACH_SECONDS, wanted):
@@ -114,7 +122,9 @@ class Storm:
         return tuple(name for name in dict.fromkeys(plan.points) if not self.hits[name])
 
     def _at_any_moment(self, kind: str, chance: random.Random) -> None:
-        time.sleep(chance.uniform(0.2, 4.5))
+        if chance.random() > WHILE_IT_STARTS:
+            self._desk.wait_until_it_takes_mail()
+        time.sleep(chance.uniform(0, 3))
         kinds: dict[str, Callable[[], bool]] = {
             "intake": self._desk.kill_intake,
             "machine": self._desk.kill_machine,
@@ -143,18 +153,21 @@ class Storm:
         return bool(died)
 
     def _outside(self, name: str, seconds: float) -> list[str]:
+        self._desk.wait_until_it_takes_mail()
         reach = self._dot_sent.armed if name == DOT_SENT else self._sink.held
         with reach() as has_come:
             return [name] if has_come.wait(seconds) and self._desk.kill_intake() else []
 
     def _inside(self, names: Sequence[str], seconds: float) -> list[str]:
         """Arm these points; now and then two are hit, by two processes at one moment."""
+        self._desk.wait_until_it_takes_mail()
         folder = self._desk.points
         for name in names:
             (folder / name).touch()
         end = time.monotonic() + seconds
         while time.monotonic() < end and not any(folder.glob(f"*{HIT}")):
-            time.sleep(0.01)
+            self._desk.start()  # as whatever keeps services running would: a start may fail
+            time.sleep(0.02)
         for name in names:
             (folder / name).unlink(missing_ok=True)
         hits = list(folder.glob(f"*{HIT}"))
@@ -170,7 +183,7 @@ class Storm:
                 self._watch.note_death(now())
 
 
-def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None) -> Result:
+def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None, minutes: float = inf) -> Result:
     """Run a storm in a folder of its own: on SQLite, or on a fresh database of `cluster`."""
     began = time.monotonic()
     chance = random.Random(seed)
@@ -178,9 +191,9 @@ def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None) -> 
         sink = stack.enter_context(mail_sink())
         dovecot = stack.enter_context(running_dovecot())
         desk = stack.enter_context(_running(home, sink, cluster))
-        accounts = _connect_mailboxes(desk, dovecot)
         database = Database(desk.database_url)
         stack.callback(database.close)
+        accounts = _connect_mailboxes(database, dovecot)
         watch = Watch(database)
         stack.callback(watch.stop)
         dot_sent = Gate()
@@ -189,7 +202,7 @@ def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None) -> 
         peers = [Peer(f"server-{n}", server.send_one) for n, server in enumerate(servers)]
         peers.append(Peer("person", person.answer_one))
         raging = Storm(desk, sink, dot_sent, watch, cluster)
-        never_hit = raging.rage(plan, chance)
+        never_hit = raging.rage(plan, chance, began + minutes * 60)
         _let_finish(peers)
         accepted = [mail for server in servers for mail in server.accepted]
         _settle(database, desk, accepted)
@@ -227,16 +240,18 @@ def _running(home: Path, sink: MailSink, cluster: Cluster | None) -> Iterator[St
             cluster.drop_database(url)
 
 
-def _connect_mailboxes(desk: StormDesk, dovecot: Dovecot) -> dict[str, Dovecot]:
-    """One mailbox for each policy, polled as often as it may be."""
+def _connect_mailboxes(database: Database, dovecot: Dovecot) -> dict[str, Dovecot]:
+    """Two mailboxes for each policy, polled as often as it may be."""
     accounts = {}
     for number, policy in enumerate(POLICIES * 2, start=1):
         address = f"{policy.partition(':')[0]}{number}@desk.example"
-        accounts[address] = dovecot.fresh()
-        with accounts[address].client() as client:
+        account = accounts[address] = dovecot.fresh()
+        with account.client() as client:
             client.create_folder("Archive")
-        words = ("mailbox", "add", address, "--imap", accounts[address].url, "--password-stdin")
-        desk.done(*words, "--policy", policy, "--interval", "5", given=f"{IMAP_PASSWORD}\n")
+        new = NewMailbox(
+            address=address, imap_url=account.url, password=IMAP_PASSWORD, policy=policy, poll_seconds=MIN_POLL_SECONDS
+        )
+        imap_mailbox(database, Tokens(SETTINGS["SECRET_KEY"]), new)
     return accounts
 
 
