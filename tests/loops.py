@@ -23,7 +23,7 @@ from shared.caps import COUNTED, caps_of
 from shared.config import Settings
 from shared.database import Database
 from shared.mailboxes import ensure_desk_mailbox
-from shared.models import Article, Delivery, InboundMessage, InboundState, Role, Ticket, User
+from shared.models import Article, Delivery, InboundMessage, InboundState, Role, Ticket
 from shared.tokens import Tokens
 from tests.visitors import Clock
 
@@ -142,10 +142,6 @@ class LoopDesk:
     def articles_by_mail(self) -> int:
         with self.database.reading() as session:
             return len(session.scalars(select(Article.id).where(Article.inbound_id.is_not(None))).all())
-
-    def staff(self) -> list[User]:
-        with self.database.reading() as session:
-            return list(session.scalars(select(User).where(User.role != Role.REQUESTER)))
 
 
 def check_promise(desk: LoopDesk) -> None:
