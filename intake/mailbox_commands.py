@@ -200,6 +200,15 @@ def set_mailbox(
     print(f"{address} is changed.")
 
 
+@mailbox.command("reconcile")
+@click.argument("address")
+def reconcile_mailbox(*, address: str) -> None:
+    """Compare all mail on the server with the ledger at the next poll, and fetch what the ledger lacks."""
+    with open_desk() as desk, _changing(desk, address) as row:
+        mailboxes.reconcile_soon(row)
+    print("At the next poll all folders are compared with the ledger; “letterdesk mailbox list” says what was missing.")
+
+
 @mailbox.command("remove")
 @click.argument("address")
 def remove_mailbox(*, address: str) -> None:

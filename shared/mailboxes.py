@@ -194,6 +194,15 @@ def poll_soon(mailbox: Mailbox) -> None:
     mailbox.last_poll_at, mailbox.failures, mailbox.failing_since = None, 0, None
 
 
+def reconcile_soon(mailbox: Mailbox) -> None:
+    """Let the next poll compare all that the server holds with the ledger. Raises MailboxError."""
+    if mailbox.imap_url is None:
+        raise MailboxError(f"The mail for {mailbox.address} comes over SMTP; there is no server to compare with.")
+    for cursor in mailbox.cursors:
+        cursor.reconciled_at = None
+    poll_soon(mailbox)
+
+
 def change(mailbox: Mailbox, tokens: Tokens, wanted: Change, *, desk_address: str) -> None:
     """Change what is said of a mailbox; raises MailboxError, to be rolled back.
 

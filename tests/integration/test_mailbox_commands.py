@@ -12,7 +12,7 @@ from letterdesk import FAULTS, command
 from shared.config import Settings
 from shared.database import Database
 from shared.mailboxes import find_mailbox, oauth_of
-from shared.models import Mailbox
+from shared.models import FolderCursor, Mailbox
 from shared.tokens import Tokens
 from tests.dovecot import PASSWORD, Bearers, Dovecot, running_dovecot
 from tests.oauth_server import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, OAuthServer, running_oauth_server
@@ -148,6 +148,17 @@ def test_the_desks_own_address_cannot_be_removed_and_sends_by_the_desks_server(d
     assert "LETTERDESK_ADDRESS" in refusal(desk, "remove", "support@desk.example")
     server = "smtp://smtp.example.org\n"
     assert "LETTERDESK_OUTGOING" in refusal(desk, "set", "support@desk.example", "--outgoing-stdin", given=server)
+
+
+def test_a_mailbox_can_be_compared_with_its_server_before_the_day_is_over(desk: Desk) -> None:
+    add(desk)
+    box = kept(desk)[0]
+    with desk.database.transaction() as session:
+        session.add(FolderCursor(mailbox_id=box.id, folder="INBOX", uidvalidity=1, reconciled_at=box.created_at))
+    assert "At the next poll" in desk.done("mailbox", "reconcile", SALES)
+    with desk.database.reading() as session:
+        assert session.get_one(FolderCursor, (box.id, "INBOX")).reconciled_at is None
+    assert "comes over SMTP" in refusal(desk, "reconcile", "support@desk.example")
 
 
 def test_a_new_password_is_stored_and_who_is_not_there_is_said(desk: Desk) -> None:
