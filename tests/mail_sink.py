@@ -56,6 +56,7 @@ class MailSink:
         self.port = port
         self.mails: list[Caught] = []
         self.connections = 0
+        self.pipelining = False
         self.stalled = threading.Event()
         self._hold: _Hold | None = None
         self._answers: dict[str, deque[str]] = {moment: deque() for moment in MOMENTS}
@@ -63,6 +64,11 @@ class MailSink:
     def answer(self, moment: str, *words: str) -> None:
         """Answer the next times with these words, DROP or STALL, at "mail", "rcpt", "data" or "end"."""
         self._answers[moment].extend(words)
+
+    def forget_answers(self) -> None:
+        """Answer as a server does from now on."""
+        for answers in self._answers.values():
+            answers.clear()
 
     @contextmanager
     def held(self) -> Iterator[threading.Event]:
@@ -136,6 +142,12 @@ class _Server(SMTP):
 class _Keeper:
     def __init__(self, sink: MailSink) -> None:
         self._sink = sink
+
+    async def handle_EHLO(  # noqa: N802
+        self, _server: _Server, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return ["250-PIPELINING", *responses] if self._sink.pipelining else responses
 
     async def handle_DATA(self, server: _Server, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self._sink.next_answer("end")

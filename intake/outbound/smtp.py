@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from intake.outbound import smtp_dialogue
 from intake.outbound.letter import Envelope
-from intake.outbound.smtp_dialogue import COMMAND_SECONDS, Declined, Server
+from intake.outbound.smtp_dialogue import COMMAND_SECONDS, SERVICE_ENDS, Declined, Server
 from intake.types import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
 
 FINAL_SECONDS = 300.0  # a server may look at a mail for long before it takes it (RFC 5321 section 4.5.3.2.6)
@@ -17,7 +17,6 @@ REST_SECONDS = 5.0  # after a connection has failed nobody knocks again for so l
 GOODBYE_SECONDS = 2.0
 MAILS_A_CONNECTION = 100
 OUR_FAULT = frozenset({530, 534, 535, 538})  # a login is missing or wrong: not the mail's fault (RFC 4954 section 6)
-SERVICE_ENDS = 421
 
 
 class _Unreachable(Exception):  # noqa: N818 - a state of the world, named as what it is

@@ -61,9 +61,10 @@ class Server(asyncio.Protocol):
         self._in_data = verb == b"DATA"
         if verb == b"QUIT":
             return b"221 2.0.0 bye\r\n"
-        return {b"DATA": b"354 go on\r\n", b"EHLO": b"250-sink.example\r\n250-SIZE\r\n250 8BITMIME\r\n"}.get(
-            verb, b"250 2.0.0 fine\r\n"
-        )
+        return {
+            b"DATA": b"354 go on\r\n",
+            b"EHLO": b"250-sink.example\r\n250-SIZE\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+        }.get(verb, b"250 2.0.0 fine\r\n")
 
 
 async def serve() -> None:

@@ -96,6 +96,33 @@ def test_a_connection_that_went_away_while_it_rested_is_made_again() -> None:
     assert (len(sink.mails), sink.connections) == (2, 2)
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_each_answer_belongs_to_its_command_whether_they_come_at_once_or_not(*, pipelining: bool) -> None:
+    with mail_sink() as sink:
+        sink.pipelining = pipelining
+        transport = open_transport(f"smtp://127.0.0.1:{sink.port}")
+        for moment, words in (
+            ("mail", "452 4.3.1 no room"),
+            ("rcpt", "550 5.1.1 nobody of that name"),
+            ("data", "451 4.3.0 not now"),
+            ("end", "554 5.7.1 not wanted"),
+        ):
+            sink.answer(moment, words)
+            assert reason(transport.send(MAIL, lambda: None)) == f"The outgoing server said: {words}"
+            assert isinstance(transport.send(MAIL, lambda: None), Sent)
+        sink.answer("rcpt", "550 5.1.1 nobody of that name")
+        sink.answer("data", "354 go on all the same")
+        assert reason(transport.send(MAIL, lambda: None)) == "The outgoing server said: 550 5.1.1 nobody of that name"
+        sink.forget_answers()
+        assert isinstance(transport.send(MAIL, lambda: None), Sent)
+        sink.answer("mail", "421 4.3.2 going down")
+        assert reason(transport.send(MAIL, lambda: None)) == "The outgoing server said: 421 4.3.2 going down"
+        assert isinstance(transport.send(MAIL, lambda: None), Sent)
+        transport.close()
+    assert len(sink.mails) == 6
+    assert sink.connections == 2
+
+
 def test_a_mail_whose_handing_over_could_not_be_noted_is_not_sent(tmp_path: Path) -> None:
     def fails() -> None:
         raise LookupError
