@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
-from portal import queries
+from portal import arrivals, queries
 from portal.access import actor, staff_only
 from portal.auth import Answer
 from portal.desk import desk, now
@@ -23,7 +23,6 @@ from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, Us
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 
-MAX_QUERY = 200
 CASES_SHOWN = 10
 STUCK_SHOWN = 20
 TEXT_SHOWN = 20_000  # characters of a mail's text on its page
@@ -35,16 +34,10 @@ NUMBER = "/<int(max=999999999999999):number>"
 @blueprint.get("")
 @staff_only
 def index() -> Answer:
-    """Mail that waits for a person, outgoing mail that is stuck, and the ledger, searched by `q` and `state`."""
-    asked = wanted()
-    query = request.args.get("q", "").strip()[:MAX_QUERY]
-    state = next((s for s in InboundState if s.value == request.args.get("state")), None)
-    found = queries.arrivals_found(query)
-    narrowed = found if state is None else [*found, InboundMessage.state == state]
+    """Mail that waits for a person, outgoing mail that is stuck, and the ledger, searched by words, days and state."""
+    search = arrivals.search_of(request.args)
     with desk().database.reading() as db:
-        counted = db.execute(select(InboundMessage.state, func.count()).where(*found).group_by(InboundMessage.state))
-        counts = {each: count for each, count in counted}  # noqa: C416 - rows are no pairs to the type checker
-        page = queries.arrivals_page(db, narrowed, asked)
+        found = arrivals.find(db, search, wanted())
         cases = _cases(db)
         waiting = db.scalar(select(func.count()).where(InboundMessage.state.in_(WAITING))) or 0
         stuck = db.scalars(select(Delivery).where(queries.STUCK).order_by(Delivery.id.desc()).limit(STUCK_SHOWN)).all()
@@ -52,11 +45,10 @@ def index() -> Answer:
         outgoing = deliveries.count_by_state(db)
     return render_template(
         "mail/index.html",
-        page=page,
-        query=query,
-        state=state,
+        page=found.page,
+        search=search,
         states=list(InboundState),
-        counts=counts,
+        counts=found.counts,
         cases=cases,
         waiting=waiting,
         stuck=stuck,
@@ -83,6 +75,8 @@ def page(number: int) -> Answer:
             words=[linked(part) for part in desk().read(source)[:TEXT_SHOWN].split("\n\n") if part.strip()],
             source=source[:SOURCE_SHOWN].decode("utf-8", "replace"),
             cut=len(source) > SOURCE_SHOWN,
+            has_source=bool(source),
+            timings=arrivals.timings(mail, now()),
             can_decide=mail.state in inbound.WAITING,
         )
 
@@ -116,8 +110,8 @@ def make_ticket(number: int) -> Answer:
 @blueprint.post(f"{NUMBER}/again")
 @staff_only
 def again(number: int) -> Answer:
-    """Read stored mail once more, by the rules."""
-    return _press(number, inbound.again, "It is read again in a moment.")
+    """Read stored mail once more: by the rules where it waits, else its article anew."""
+    return _press(number, inbound.again, "It is read again in a moment.", url_for("mail.page", number=number))
 
 
 @blueprint.post(f"{NUMBER}/discard")
@@ -127,7 +121,7 @@ def discard(number: int) -> Answer:
     return _press(number, inbound.discard, "Discarded. It stays in the ledger and can be read again.")
 
 
-def _press(number: int, operation: Callable[..., None], said: str) -> Response:
+def _press(number: int, operation: Callable[..., None], said: str, then: str | None = None) -> Response:
     if not EmptyForm().validate_on_submit():
         abort(400)
 
@@ -135,10 +129,10 @@ def _press(number: int, operation: Callable[..., None], said: str) -> Response:
         operation(db, mail, actor=user, now=now())
         return said
 
-    return _decide(number, order)
+    return _decide(number, order, then)
 
 
-def _decide(number: int, order: Callable[[Session, InboundMessage, User], str]) -> Response:
+def _decide(number: int, order: Callable[[Session, InboundMessage, User], str], then: str | None = None) -> Response:
     try:
         with desk().database.transaction() as db:
             mail = _found(db, number, with_for_update=True)
@@ -147,7 +141,7 @@ def _decide(number: int, order: Callable[[Session, InboundMessage, User], str]) 
         flash(str(error), "error")
         return _back(number)
     flash(said, "success")
-    return redirect(url_for("mail.index"), 303)
+    return redirect(then or url_for("mail.index"), 303)
 
 
 def _found(db: Session, number: int, **options: Any) -> InboundMessage:

@@ -1,4 +1,4 @@
-"""What the lists of the portal read: tickets that a person may see, and the ledger of arrivals."""
+"""What the lists of the portal read: tickets that a person may see."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from shared.models import (
     Delivery,
     DeliveryCause,
     DeliveryState,
-    InboundMessage,
     Participant,
     Role,
     Status,
@@ -167,30 +166,3 @@ def participants(db: Session, ticket: Ticket) -> Sequence[User]:
         )
         .order_by(Participant.added_at, User.id)
     ).all()
-
-
-def arrivals_found(query: str) -> list[ColumnElement[bool]]:
-    """Arrivals whose sender, subject or Message-ID has each word of the query."""
-    fields = (
-        InboundMessage.from_address,
-        InboundMessage.from_name,
-        InboundMessage.envelope_from,
-        InboundMessage.subject,
-        InboundMessage.message_id,
-    )
-    words = [word.strip("<>") or word for word in query.split()]
-    return [or_(*(field.icontains(word, autoescape=True) for field in fields)) for word in words]
-
-
-def arrivals_page(db: Session, where: Sequence[ColumnElement[bool]], asked: Wanted) -> Page[InboundMessage]:
-    """One page of the ledger, the newest first."""
-    total = db.scalar(select(func.count()).select_from(InboundMessage).where(*where)) or 0
-    rows = db.scalars(
-        select(InboundMessage)
-        .where(*where)
-        .options(selectinload(InboundMessage.mailbox))
-        .order_by(InboundMessage.id.desc())
-        .limit(asked.size)
-        .offset(asked.offset)
-    ).all()
-    return page_of(rows, total, asked)

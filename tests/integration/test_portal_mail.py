@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import zstandard
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from portal import arrivals
 from shared.database import Database
 from shared.models import (
     Delivery,
@@ -99,6 +101,50 @@ def test_arrivals_are_found_by_sender_subject_and_message_id(
     assert ("No mail fits that" in page) is not found
 
 
+def test_arrivals_are_found_by_the_day_together_with_words_and_state(
+    portal: Visitor, agent: User, arrive: Arrive, clock: Clock
+) -> None:
+    for day in range(3):
+        arrive(InboundState.PROCESSED, subject=f"Invoice of day {day}")
+        arrive(InboundState.DISCARDED, subject=f"Order of day {day}")
+        clock.advance(days=1)
+    portal.sign_in(agent)
+
+    def shown(**asked: str) -> set[str]:
+        page = portal.get("/mail", query_string=asked).text
+        return {f"{what} {day}" for what in ("Invoice", "Order") for day in range(3) if f"{what} of day {day}<" in page}
+
+    assert shown(**{"from": "2026-11-22", "to": "2026-11-22"}) == {"Invoice 1", "Order 1"}
+    assert shown(**{"from": "2026-11-22"}) == {"Invoice 1", "Order 1", "Invoice 2", "Order 2"}
+    assert shown(to="2026-11-22", q="invoice") == {"Invoice 0", "Invoice 1"}
+    assert shown(**{"from": "2026-11-22", "q": "day", "state": "discarded"}) == {"Order 1", "Order 2"}
+    assert shown(**{"from": "yesterday", "to": "9999-12-31", "q": "order"}) == {"Order 0", "Order 1", "Order 2"}
+    assert "state=discarded" in portal.get("/mail?from=2026-11-22&q=day").text
+    assert "from=2026-11-22" in portal.get("/mail?from=2026-11-22&q=day").text
+
+
+def test_a_whole_message_id_finds_exactly_its_mails(portal: Visitor, agent: User, arrive: Arrive) -> None:
+    arrive(InboundState.PROCESSED, subject="The one", message_id="abc.1@webmail.example")
+    arrive(InboundState.PROCESSED, subject="Another", message_id="xabc.1@webmail.example")
+    portal.sign_in(agent)
+    page = portal.get("/mail", query_string={"q": "<abc.1@webmail.example>"}).text
+    assert "The one" in page
+    assert "Another" not in page
+    assert "Another" in portal.get("/mail", query_string={"q": "abc.1@webmail"}).text
+
+
+def test_more_hits_than_one_pass_takes_are_counted_and_paged_all_the_same(
+    portal: Visitor, agent: User, arrive: Arrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(30):
+        arrive(InboundState.PROCESSED if n % 3 else InboundState.DISCARDED, subject=f"Mail {n:02}")
+    portal.sign_in(agent)
+    few = portal.get("/mail?q=mail&state=processed").text
+    monkeypatch.setattr(arrivals, "FEW", 5)
+    assert portal.get("/mail?q=mail&state=processed").text == few
+    assert "1 to 20 of 20 mails" in few
+
+
 def test_arrivals_are_filtered_by_state_and_paged(portal: Visitor, agent: User, arrive: Arrive) -> None:
     for n in range(30):
         arrive(InboundState.PROCESSED, subject=f"Mail {n:02}")
@@ -121,6 +167,52 @@ def test_the_page_of_a_mail_tells_its_decision_and_shows_its_source_as_text(
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert portal.get("/mail/999").status_code == 404
+
+
+def test_the_page_of_a_mail_tells_how_long_it_waited_what_is_tried_and_what_receiving_noted(
+    portal: Visitor, agent: User, arrive: Arrive, clock: Clock
+) -> None:
+    came = clock()
+    done = arrive(
+        InboundState.PROCESSED, started_at=came + timedelta(seconds=2), processed_at=came + timedelta(seconds=3),
+        attempts=1, notes=["Large parts were left on the server."],
+    )  # fmt: skip
+    failing = arrive(InboundState.RECEIVED, attempts=3, last_error="DataError: <odd>", started_at=came)
+    waits = {clock(): "It waits for its turn.", came - timedelta(minutes=4): "The next try comes in 4 minutes."}
+    portal.sign_in(agent)
+    page = portal.get(f"/mail/{done.id}").text
+    assert "it waited for 2 seconds, and the work took 1 second" in page
+    assert "Large parts were left on the server." in page
+    for moment, words in waits.items():
+        clock.moment = moment
+        page = portal.get(f"/mail/{failing.id}").text
+        assert words in page
+        assert "Tried</dt><dd>3 times" in page
+        assert "DataError: &lt;odd&gt;" in page
+
+
+def test_a_person_lets_processed_mail_be_read_again(
+    portal: Visitor, agent: User, arrive: Arrive, database: Database
+) -> None:
+    mail = arrive(InboundState.PROCESSED, action="open_ticket")
+    portal.sign_in(agent)
+    assert "Read it again" in portal.get(f"/mail/{mail.id}").text
+    assert "It is read again in a moment." in portal.submit(f"/mail/{mail.id}/again", follow_redirects=True).text
+    assert stored(database, mail).person_order == {"action": "refresh", "ticket": None, "by": agent.id}
+
+
+def test_mail_whose_bytes_were_erased_offers_neither_them_nor_reading_them_again(
+    portal: Visitor, agent: User, arrive: Arrive, database: Database
+) -> None:
+    mail = arrive(InboundState.PROCESSED)
+    with database.transaction() as session:
+        session.execute(delete(InboundRaw).where(InboundRaw.inbound_id == mail.id))
+    portal.sign_in(agent)
+    page = portal.get(f"/mail/{mail.id}").text
+    assert "The raw mail was erased." in page
+    assert "Read it again" not in page
+    assert "was erased" in portal.submit(f"/mail/{mail.id}/again", follow_redirects=True).text
+    assert stored(database, mail).state is InboundState.PROCESSED
 
 
 def test_the_raw_mail_is_downloaded_byte_for_byte(portal: Visitor, agent: User, held: InboundMessage) -> None:
@@ -218,5 +310,5 @@ def test_mail_of_ours_that_did_not_arrive_is_listed_with_the_servers_words(
     assert "sent@x.example" not in page
     for recipient in ("failed@x.example", "bounced@x.example"):
         assert f"550 no {recipient}" in page
-    assert page.count("Send again</button>") == 3
+    assert page.count("Send again</button>") == 4  # three, and all that failed
     assert page.count("It arrived</button>") == 1
