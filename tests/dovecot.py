@@ -188,13 +188,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(server: Dovecot, child: subprocess.Popen[bytes]) -> None:
+def _wait_until_up(server: Dovecot, child: subprocess.Popen[bytes], greeting: bytes = b"* OK") -> None:
     for _ in range(200):
         if child.poll() is not None:
             break
         try:
             with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
-                if connection.recv(100).startswith(b"* OK"):
+                if connection.recv(100).startswith(greeting):
                     return
         except OSError:
             pass

@@ -34,6 +34,7 @@ __all__ = ["Limits", "Listener", "ReceiveError", "SmtpServer"]
 logger = logging.getLogger(__name__)
 
 BACKLOG = 512
+TURN_SECONDS = 0.02  # in which the event loop does what was just begun: taking a connection in, closing one
 STORE_SECONDS = 60  # a mail that is being stored at the end gets its answer, as long as the database lives
 
 
@@ -191,16 +192,16 @@ class SmtpServer:
         """Whether one more may come, if need be in the place of the one that has been silent for longest."""
         if len(self.sessions) + len(self._arriving) < self.limits.max_connections:
             return True
-        idle = [session for session in self.sessions if not session.busy]
+        idle = [session for session in self.sessions if not (session.busy or session.is_ending)]
         silent = min(idle, key=lambda session: session.silent_since, default=None)
         if silent is None or silent.silent_seconds < self.limits.crowded_idle_seconds:
             return False
         silent.say_goodbye(TOO_BUSY)
-        self.sessions.discard(silent)
         return True
 
     async def _finish(self) -> None:
         """Send the idle away, wait for mails that are still coming in, then only for those being stored."""
+        await asyncio.sleep(TURN_SECONDS)
         for arrival in list(self._arriving):
             arrival.close()
         for session in [each for each in self.sessions if not each.busy]:
@@ -211,12 +212,13 @@ class SmtpServer:
         await self._until(lambda: not any(each.storing for each in self.sessions), STORE_SECONDS)
         for session in list(self.sessions):
             session.abort()
+        await asyncio.sleep(TURN_SECONDS)
 
     @staticmethod
     async def _until(done: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds
         while not done() and time.monotonic() < end:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(TURN_SECONDS)
 
 
 def _sentence(listener: Listener, error: OSError) -> str:

@@ -71,6 +71,11 @@ class SmtpConnection(SMTP):
         """How long ago it said its last command."""
         return self.loop.time() - self.silent_since
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told goodbye already."""
+        return self.transport is not None and self.transport.is_closing()
+
     # ------------------------------------------------------------------ beginning and end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,7 +99,7 @@ class SmtpConnection(SMTP):
 
     def say_goodbye(self, reason: str = GOODBYE) -> None:
         """End the conversation between two commands; without a word where the client could not read it, or does not."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.is_ending:
             return
         if self._is_mute or self._writer.transport.get_write_buffer_size():
             self.abort()
@@ -262,7 +267,7 @@ class SmtpConnection(SMTP):
         super()._reset_timeout(min(duration or self._server.limits.idle_seconds, left))
 
     def _timeout_cb(self) -> None:
-        if self.transport is not None and self.transport.is_closing():
+        if self.is_ending:
             self.abort()
         self.say_goodbye(TOO_SLOW if self.busy else TOO_IDLE)
 
