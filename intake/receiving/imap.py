@@ -20,6 +20,7 @@ from intake.receiving.imap_literals import limit_literals
 from intake.receiving.imap_pass import FolderPass, Visit
 from intake.receiving.lease import Lease, leased
 from intake.receiving.oauth import proof_of
+from intake.receiving.patience import Patience
 
 __all__ = ["Desk", "PollResult", "attend", "poll"]
 
@@ -62,6 +63,7 @@ class _Poll:
         self._desk = desk
         self._lease = lease
         self._tally = Tally()
+        self._patience: Patience | None = None
         self._last_uid = 0  # of the first folder
         self._in_vain = 0  # how often in a row mail was announced, and none was there
 
@@ -71,6 +73,8 @@ class _Poll:
             proof = proof_of(account, self._desk.database, self._desk.tokens, self._desk.clock)
             with connected(account.server, proof, self._desk.tls) as client:
                 limit_literals(client, self._desk.max_message_bytes)
+                self._patience = Patience(client.socket(), self._desk.monotonic)
+                self._lease.watch = self._patience.check
                 result = self._pass(client, account)
                 return self._stay(client, account, result) if is_staying else result
         except ImapFault as error:
@@ -86,6 +90,9 @@ class _Poll:
             return read_account(session, self._mailbox_id, self._desk.tokens)
 
     def _is_over(self) -> bool:
+        """Whether nothing more may be begun; asked between any two steps."""
+        if self._patience is not None:
+            self._patience.renew()
         return self._desk.is_stopping() or self._lease.is_lost or not self._desk.has_room()
 
     # ------------------------------------------------------------------ one pass

@@ -27,6 +27,7 @@ class Desk:
     owner: str
     max_message_bytes: int = 25 * 1024 * 1024
     clock: Clock = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     tls: ssl.SSLContext | None = None
     is_stopping: Callable[[], bool] = lambda: False

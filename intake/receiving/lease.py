@@ -28,7 +28,7 @@ def is_free(now: datetime) -> ColumnElement[bool]:
 
 
 class Lease:
-    """A lease that is kept alive by a thread of its own until it is given back."""
+    """A lease that is kept alive by a thread of its own until it is given back; that thread calls `watch` as well."""
 
     def __init__(self, database: Database, mailbox_id: int, owner: str, clock: Clock) -> None:
         self._database = database
@@ -36,6 +36,7 @@ class Lease:
         self._owner = owner
         self._clock = clock
         self._until = clock()
+        self.watch: Callable[[], object] = lambda: None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{mailbox_id}", daemon=True)
 
@@ -63,6 +64,7 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
+            self.watch()
             try:
                 if not self._write(Mailbox.lease_by == self._owner):
                     self._until = self._clock()

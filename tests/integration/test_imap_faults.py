@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from imapclient import SocketTimeout
 
+from intake.receiving import lease
 from intake.receiving.imap import PollResult, poll
 from intake.receiving.imap_connection import TIMEOUT, ImapFault, connected
 from intake.receiving.imap_ledger import due_mailboxes, read_account
@@ -215,6 +217,18 @@ def test_a_mail_at_which_the_server_hangs_up_holds_up_no_other(database: Databas
 def hanging_up(answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     """Answers as it should, but says goodbye where it has no answer."""
     return lambda line: answer(line) or b"* BYE something went wrong\r\n"
+
+
+def test_a_server_that_drips_for_ever_is_cut_off(
+    database: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.05)
+    hours = itertools.count(0, 3600)
+    with bad_imap(answers=WELL | {b"SEARCH": b""}) as port:
+        mailbox = imap_mailbox(database, tokens, new_mailbox(f"imap://anna@127.0.0.1:{port}"))
+        result = poll(mailbox, replace(polling(database, tokens), monotonic=lambda: next(hours)))
+    assert "broke off" in (result.fault or "")
+    assert mailbox_of(database, mailbox).failing_since is not None
 
 
 def test_failures_make_the_pauses_grow_up_to_a_limit(database: Database, tokens: Tokens) -> None:
