@@ -17,7 +17,7 @@ from intake.outbound.deliver import Outbox
 from intake.outbound.letter import Envelope
 from intake.pipeline import open_pipeline
 from intake.receiving.ledger import compress, store
-from intake.types import Outcome, RawMessage, Sent, Source
+from intake.types import Outcome, RawMessage, Refused, Sent, Source
 from shared import people, tickets
 from shared.caps import COUNTED, caps_of
 from shared.config import Settings
@@ -35,12 +35,15 @@ _numbers = count(1)
 
 
 class Postbag:
-    """A transport that takes every mail, until somebody empties it."""
+    """A transport that takes every mail, until somebody empties it, but for those to whom it `refuses` for good."""
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
+        self.refuses: set[str] = set()
 
     def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        if envelope.recipient in self.refuses:
+            return Refused(reason="550 5.1.2 no such domain")
         handed_over()
         self.mails.append(envelope)
         return Sent(response="250 kept")
@@ -71,9 +74,9 @@ class LoopDesk:
         tokens = Tokens(self.settings.secret_key)
         self.tokens = tokens
         self.caps = caps_of(self.settings)
-        self._bag = Postbag()
+        self.bag = Postbag()
         self._pipeline = open_pipeline(self.settings, self.database, tokens, clock=self.clock)
-        self._outbox = Outbox(self.database, tokens, self.settings, transport=self._bag, clock=self.clock)
+        self._outbox = Outbox(self.database, tokens, self.settings, transport=self.bag, clock=self.clock)
         with self.database.transaction() as session:
             self._mailbox = ensure_desk_mailbox(session, self.settings.address, "Desk", self.clock()).id
 
@@ -109,7 +112,7 @@ class LoopDesk:
         """Send all that is queued; returns it."""
         while self._outbox.run_once():
             pass
-        return self._bag.empty()
+        return self.bag.empty()
 
     def close(self) -> None:
         self._outbox.close()

@@ -139,6 +139,10 @@ def test_a_cap_is_said_on_the_ticket_with_what_is_not_sent_and_until_when(
         "Acknowledgement not sent: at most 1 automatic mail to anna@brightmill.example go out within an hour. "
         "There is room again at 09:30 on 21 Nov UTC"
     ) in page
+    banner = "no more of them go out before 21 Nov 09:30 UTC. What comes in is taken as ever."
+    assert banner in portal.get("/tickets").text
+    clock.advance(hours=1)
+    assert banner not in portal.get("/tickets").text
 
 
 def test_the_portal_keeps_to_the_caps_that_are_set(

@@ -182,6 +182,25 @@ def test_a_bounce_of_every_mail_and_every_notice_causes_no_mail_to_who_bounced(
     assert written == ["mira@desk.example"] * desk.caps.address_hour
 
 
+def test_mail_that_our_own_server_refuses_is_told_to_its_author_and_causes_no_more_of_it(
+    database: Database, desk_of: MakeDesk
+) -> None:
+    desk = desk_of(database)
+    desk.bag.refuses |= {ANNA}
+    for number in range(1, 9):
+        desk.receive([letter(ANNA, desk.address, f"Matter {number}")])
+        desk.answer(number)
+        desk.sends()
+
+    check_promise(desk)
+    told = [d for d in desk.automatic() if d.cause is DeliveryCause.NOTICE]
+    assert [d.recipient for d in told] == ["mira@desk.example"] * desk.caps.address_hour
+    assert any("no such domain" in sentence for sentence in told[0].context["sentences"])
+    with desk.database.reading() as session:
+        keys = {alert.key for alert in open_alerts(session, desk.clock())}
+    assert keys == {"returned:automatic", f"cap:address:{ANNA}", "cap:address:mira@desk.example"}
+
+
 def test_a_forged_bounce_sent_a_hundred_times_is_told_once(database: Database, desk_of: MakeDesk) -> None:
     desk = desk_of(database)
     desk.receive([letter(ANNA, desk.address, "The printer")])
