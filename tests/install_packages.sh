@@ -17,6 +17,8 @@ missing_venv() {
 
 missing_servers() {
     { command -v dovecot && test -e /usr/lib/dovecot/imap; } >/dev/null || echo dovecot-imapd
+    test -e /usr/lib/dovecot/lmtp || echo dovecot-lmtpd
+    test -e /usr/lib/postfix/sbin/master || echo postfix
     { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || echo postgresql
     command -v chromium >/dev/null || echo chromium
     command -v node >/dev/null || echo nodejs
@@ -65,3 +67,10 @@ if ! { as_root apt-get update && as_root apt-get install -y --no-install-recomme
     echo "Installing $packages failed." >&2
     exit 1
 fi
+
+# The tests start servers of their own. Where a package has just started one on the usual ports, it is stopped again.
+for server in postfix dovecot; do
+    case " $packages" in
+        *" $server"*) command -v systemctl >/dev/null && as_root systemctl disable --now "$server" >/dev/null 2>&1 || true ;;
+    esac
+done

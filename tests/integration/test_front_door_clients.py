@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import smtplib
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from tests.postfix import require_postfix, running_postfix
 from tests.receiving import DESK, LMTP, SMTP, content_of, desk_mailbox, running_smtp, stored, until
 
 SALES = "sales@desk.example"
+
+
+@pytest.fixture
+def database_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """One kind of database is enough here: what is tried out stands before it."""
+    return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'desk.db')}"
 
 
 @pytest.fixture(autouse=True)
