@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.config import Settings
+from shared.errors import UserError
 from shared.models import InboundMessage, Mailbox
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -27,7 +28,7 @@ APART = timedelta(minutes=97)
 AUTOMATIC_ANSWER = b"Auto-Submitted: auto-replied"
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The samples could not be sent. The message is one sentence that says why."""
 
 

@@ -19,6 +19,7 @@ from intake.parsing.message import parse
 from intake.routing.decide import decide
 from intake.types import ACTIONS, Arrival, Facts, ParsedMessage
 from shared.addresses import address_key
+from shared.errors import UserError
 from shared.tokens import Tokens
 
 STDIN = "-"
@@ -26,7 +27,7 @@ SUFFIX = ".eml"
 FEW = 8  # so many are read sooner than further processes start
 
 
-class ExamineError(Exception):
+class ExamineError(UserError):
     """A file cannot be read. The message is one sentence."""
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from intake.pipeline import BATCH, Pipeline
 from shared import inbound
 from shared.database import Database
+from shared.errors import UserError
 from shared.models import Article, InboundMessage, InboundState
 
 PATIENCE = timedelta(minutes=2)  # for pauses between tries, and for another worker that has the mail
@@ -24,7 +25,7 @@ STEP_SECONDS = 0.5
 QUARANTINED = InboundMessage.state == InboundState.QUARANTINED
 
 
-class ReplayError(Exception):
+class ReplayError(UserError):
     """Mail cannot be processed again. The message is one sentence."""
 
 

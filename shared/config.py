@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from shared import setting_values as values
+from shared.errors import UserError
 from shared.setting_values import host_and_port
 
 __all__ = ["ConfigError", "Settings", "host_and_port", "load_settings"]
@@ -24,7 +25,7 @@ MAX_DAYS = 3650.0
 MAX_MINUTES = 100_000.0
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """A setting is wrong. The message is one sentence that names it and says what to do."""
 
 

@@ -10,13 +10,15 @@ import unicodedata
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from shared.errors import UserError
+
 MIN_PASSWORD = 8
 MAX_PASSWORD = 200  # characters; more is no safer, and has to be hashed
 
 _USERNAME = re.compile(r"\w(?:[\w.-]{0,62}\w)?")
 
 
-class AccountError(Exception):
+class AccountError(UserError):
     """Something that cannot be done with an account. `field` names what to change, or is empty."""
 
     field = ""

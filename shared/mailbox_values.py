@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from shared import setting_values
+from shared.errors import UserError
 from shared.models import Policy
 
 MIN_POLL_SECONDS = 5
@@ -19,7 +20,7 @@ URL_LIMIT = 500
 EXAMPLE = "imaps://user@imap.example.org"
 
 
-class MailboxError(Exception):
+class MailboxError(UserError):
     """A mailbox cannot be made so. The message is one sentence for the person who asked for it."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,11 +13,26 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.config import ConfigError
+from shared.config import ConfigError, Settings, host_and_port
 from shared.database import Database
 from shared.status import collect
 
+logger = logging.getLogger(__name__)
+
 Health = Callable[[], str | None]
+
+
+def open_ops(settings: Settings, database: Database, health: Health = lambda: None) -> OpsServer | None:
+    """Answer about health. That the usual port is taken stops nothing; a port that was asked for does."""
+    if not settings.ops_listen:
+        return None
+    try:
+        return OpsServer(host_and_port(settings.ops_listen), database, health)
+    except ConfigError as error:
+        if "ops_listen" in settings.model_fields_set:
+            raise
+        logger.warning("%s Health and metrics are not served.", error)
+        return None
 
 
 class OpsServer:
@@ -34,7 +50,9 @@ class OpsServer:
         return self._server.server_port
 
     def stop(self) -> None:
-        self._server.shutdown()
+        """Answer no more. A process that was forked off only lets go of the port: nobody answers in it."""
+        if self._thread.is_alive():
+            self._server.shutdown()
         self._server.server_close()
 
 

@@ -11,12 +11,13 @@ from intake.outbound.letter import Envelope
 from intake.outbound.smtp import SmtpTransport
 from intake.outbound.smtp_dialogue import Server
 from intake.types import Outcome, Unreachable
+from shared.errors import UserError
 
 PORTS = {"smtp": 25, "smtps": 465}
 SUBMISSION = 587  # where a login is wanted (RFC 6409)
 
 
-class TransportError(ValueError):
+class TransportError(UserError):
     """The URL of the outgoing server is wrong. The message is one sentence that says what."""
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
+from shared.errors import UserError
+
 logger = logging.getLogger(__name__)
 
 UNREACHABLE = (OperationalError, InterfaceError, NoFreeConnectionError)  # the next mail would fail as well
 QUIET_SECONDS = 5.0
 
 
-class ReceiveError(Exception):
+class ReceiveError(UserError):
     """Mail cannot be taken in. The message is one sentence for the person who started the desk."""
 
 

@@ -13,6 +13,7 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from intake.receiving import bearer
+from shared.errors import UserError
 from shared.mailbox_values import ImapServer, Security
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ SAID_LIMIT = 200
 CONNECTION_FAULTS = (OSError, IMAPClientError)
 
 
-class ImapFault(Exception):  # noqa: N818 (the fault of a server, which the poll reports and outlives)
+class ImapFault(UserError):  # noqa: N818 (the fault of a server, which the poll reports and outlives)
     """A mailbox cannot be polled now. The message is one sentence for the person who looks after it."""
 
 

@@ -19,6 +19,8 @@ from typing import BinaryIO, Literal
 import zstandard
 from pydantic import TypeAdapter, ValidationError
 
+from shared.errors import UserError
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "database"
@@ -28,7 +30,7 @@ NAMES = frozenset({DATABASE, KEY, OLD_KEYS})
 MAX_MANIFEST = 64 * 1024
 
 
-class BackupError(Exception):
+class BackupError(UserError):
     """A backup that cannot be made or put back. The message is one sentence for the person who asked."""
 
 

@@ -17,8 +17,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import make_url
 
 from portal.app import create_app
-from shared import accounts, blobs, commands, mailboxes
-from shared.backup import archive
+from shared import accounts, blobs, mailboxes
+from shared.backup import archive, commands
 from shared.backup.archive import DATABASE, BackupError, Manifest
 from shared.config import KEY_FILE, ConfigError, load_settings
 from shared.credentials import hash_password
