@@ -140,7 +140,8 @@ def _opened(detail: Mapping[str, Any]) -> Markup:
 
 
 def _bounced(detail: Mapping[str, Any]) -> Markup:
-    words = " ".join(str(detail[key]) for key in ("status", "diagnostic") if detail.get(key))
+    status, words = str(detail.get("status") or ""), str(detail.get("diagnostic") or "")
+    words = words if status in words else f"{status} {words}"
     fate = "is late" if detail.get("action") == "delayed" else "came back"
     return Markup("Mail to {} {}: <code>{}</code>").format(_b(detail.get("recipient", "")), fate, words)
 
