@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from intake.outbound.dkim import dns_record, keys_for, load_keys
 from intake.outbound.transport import TransportError, open_transport
+from intake.receiving.front_door_checks import look_at_front_door
 from intake.receiving.imap_connection import ImapFault
 from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
@@ -36,6 +37,7 @@ def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[
         return
     yield True, "The database answers and is of this version."
     yield from _people(database)
+    yield from look_at_front_door(settings, database, utc_now())
     yield from _mailboxes(database, tokens)
     yield _outgoing(settings.outgoing_url, "LETTERDESK_OUTGOING is wrong", settings.sends_for_real)
     yield from _own_servers(database, tokens)

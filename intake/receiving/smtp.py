@@ -164,7 +164,7 @@ class SmtpServer:
         try:
             return await asyncio.get_running_loop().create_server(arrive, *listener.address, backlog=BACKLOG)
         except OSError as error:
-            raise ReceiveError(_sentence(listener, error)) from None
+            raise ReceiveError(sentence_of(listener, error)) from None
 
     # ------------------------------------------------------------------ connections
 
@@ -221,7 +221,8 @@ class SmtpServer:
             await asyncio.sleep(TURN_SECONDS)
 
 
-def _sentence(listener: Listener, error: OSError) -> str:
+def sentence_of(listener: Listener, error: OSError) -> str:
+    """Why an address cannot be listened on, for the person who set it."""
     host, port = listener.address
     if error.errno == errno.EADDRINUSE:
         why = "another program already listens there; stop it or choose another port"
