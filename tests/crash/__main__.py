@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.crash.kills import Plan, every_point
 from tests.crash.points import NAMES
-from tests.crash.storm import Plan, Result, every_point, storm
+from tests.crash.storm import Result, storm
 from tests.postgres import Cluster, cluster
 
 Row = tuple[str, Callable[[Result], object]]

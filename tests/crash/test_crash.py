@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.kills import Plan
 from tests.crash.points import DOT_HELD, DOT_SENT
-from tests.crash.storm import Plan, storm
+from tests.crash.storm import storm
 from tests.postgres import cluster
 
 SEED = 20261121
