@@ -69,7 +69,7 @@ def _read_again(replaying: Replay, where: ColumnElement[bool]) -> None:
         failed += sum(not fate.is_well for fate in fates)
         done += len(ids)
         print(f"{done:,} of {total:,} mails, up to mail {ids[-1]}", file=sys.stderr, flush=True)
-    print(f"{done - failed:,} mails were read again.")
+    print(f"{done - failed:,} {'mail was' if done - failed == 1 else 'mails were'} read again.")
     _complain(failed, done)
 
 
