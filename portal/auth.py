@@ -134,6 +134,7 @@ def reset(token: str) -> Answer:
         password_hash = hash_password(form.password.data, desk().settings.password_rounds)
         with desk().database.transaction() as db:
             user = registrations.reset_password(db, registration, password_hash, now=now())
+            user.last_login_at = now()
     except LinkError as error:
         return render_template("auth/link.html", sentence=str(error)), 410
     sign_in(user, stay=False)

@@ -157,7 +157,9 @@ def _confirm(form: ConfirmForm, registration: Registration) -> User | None:
     chosen = form.username.data if form.username.raw_data else registration.username
     try:
         with desk().database.transaction() as db:
-            return registrations.confirm(db, registration, username=chosen, now=now())
+            user = registrations.confirm(db, registration, username=chosen, now=now())
+            user.last_login_at = now()
+            return user
     except AccountError as error:
         if isinstance(error, LinkError):
             raise

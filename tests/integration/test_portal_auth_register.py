@@ -55,7 +55,7 @@ def find(database: Database, login: str) -> User | None:
 
 
 def test_a_registration_takes_effect_only_through_the_mailed_link(
-    portal: Visitor, database: Database, mails: Mails, link: Link
+    portal: Visitor, database: Database, mails: Mails, link: Link, clock: Clock
 ) -> None:
     answer = portal.submit("/register", {**DETAILS, "username": "noor"})
     assert answer.location == "/register/sent"
@@ -71,6 +71,7 @@ def test_a_registration_takes_effect_only_through_the_mailed_link(
     user = find(database, "noor")
     assert user is not None
     assert user.role is Role.REQUESTER
+    assert user.last_login_at == clock()
 
 
 def test_a_person_known_from_mail_claims_their_tickets_by_the_link(
