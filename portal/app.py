@@ -10,8 +10,8 @@ from http import HTTPStatus
 from flask import Flask, Response, abort, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -21,6 +21,7 @@ from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
 from shared.config import Settings
 from shared.database import Database
+from shared.database_faults import fault_of
 from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,10 @@ FAULTS = {
     413: ("Too large", "That is more than this desk takes at once. Send less, or smaller files."),
     429: ("Too many tries", "Wait a few minutes, then try again."),
     500: ("We could not do that", "The fault is ours and has been written down. Go back and try again."),
+    503: (
+        "The database does not answer",
+        "Nothing is lost: new mail waits with its senders and comes again. Try once more in a minute.",
+    ),
 }
 
 
@@ -122,6 +127,8 @@ def _init_faults(app: Flask) -> None:
     for code in FAULTS:
         app.register_error_handler(code, _fault)
     app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(OperationalError, _database_fault)
+    app.register_error_handler(InterfaceError, _database_fault)
 
 
 def healthz() -> tuple[Response, int]:
@@ -154,6 +161,14 @@ def _fault(error: HTTPException) -> tuple[str, int]:
         _let_out()
     heading, sentence = FAULTS[code]
     return render_template("fault.html", heading=heading, sentence=sentence, code=code), code
+
+
+def _database_fault(error: DBAPIError) -> tuple[str, int]:
+    """A database that is gone or too busy is said so; every other fault of it is ours, a 500."""
+    if not fault_of(error).passes:
+        raise error
+    logger.error("the database does not answer: %s", error.orig)
+    return _fault(ServiceUnavailable())
 
 
 def _let_out() -> None:
