@@ -53,12 +53,16 @@ class Children:
             if now >= child.restart_at:
                 child.process, child.started, child.restart_at = _spawn(child.arguments), now, 0.0
 
-    def stop(self) -> None:
-        """Ask all to end, and wait for it."""
+    def ask_to_end(self) -> None:
+        """Let all begin to end, so that other things can be stopped meanwhile."""
         for child in self._children:
             child.process.terminate()
             if child.process.stdin:
                 child.process.stdin.close()
+
+    def stop(self) -> None:
+        """Ask all to end, and wait for it."""
+        self.ask_to_end()
         for child in self._children:
             try:
                 child.process.wait(GRACE)
