@@ -72,8 +72,9 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]
             children.start("worker")
         yield intake, children
     finally:
-        children.stop()
+        children.ask_to_end()
         intake.stop()
+        children.stop()
         if ops is not None:
             ops.stop()
 
