@@ -10,6 +10,7 @@ from flask import url_for
 from portal.access import me
 from portal.desk import desk, now
 from shared.alerts import USUAL_PATH, open_alerts, path_of
+from shared.caps import condensed
 from shared.models import Alert
 
 
@@ -27,7 +28,7 @@ class Alarm:
 def alarms() -> list[Alarm]:
     """What is wrong now, for staff only: what is broken, then what will be or ends by itself; the oldest first."""
     with desk().database.reading() as session:
-        shown = [_alarm(alert) for alert in open_alerts(session, now())]
+        shown = [_alarm(alert) for alert in condensed(open_alerts(session, now()))]
     return sorted(shown, key=lambda alarm: alarm.kind != "red")
 
 

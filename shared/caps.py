@@ -125,6 +125,26 @@ def forget(session: Session, before: datetime) -> None:
     session.execute(delete(Alert).where(Alert.key.startswith(ALERTS), Alert.until < before))
 
 
+def condensed(alerts: Sequence[Alert]) -> list[Alert]:
+    """The same alerts, with those of many addresses, or of many tickets, as one: a flood may reach a cap for each."""
+    shown: list[Alert] = []
+    for one, many in (("address", "addresses"), ("ticket", "tickets")):
+        alike = [alert for alert in alerts if alert.key.startswith(f"{ALERTS}{one}:") and alert.until is not None]
+        if len(alike) > 1:
+            shown.append(_as_one(alike, one, many))
+            alerts = [alert for alert in alerts if alert not in alike]
+    return sorted([*alerts, *shown], key=lambda alert: (alert.since, alert.key))
+
+
+def _as_one(alike: Sequence[Alert], one: str, many: str) -> Alert:
+    until = max(alert.until for alert in alike if alert.until is not None)
+    sentence = (
+        f"{len(alike)} {many} have had as many automatic mails as a cap allows: until {until:%d %b %H:%M} UTC each "
+        f"{one} gets no more before it has room again. What comes in is taken as ever."
+    )
+    return Alert(key=f"{ALERTS}{many}", sentence=sentence, since=min(alert.since for alert in alike), until=until)
+
+
 def _that_hold(caps: Caps, recipient: str, ticket: Ticket | None) -> list[_Cap]:
     """The caps on a mail to this recipient about this ticket."""
     address = f"{ALERTS}address:{recipient.lower()}"[:KEY_LIMIT]

@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.alerts import open_alerts
+from shared.caps import condensed
 from shared.mailbox_health import expiry_of
 from shared.models import (
     Alert,
@@ -46,7 +47,7 @@ def collect(session: Session, now: datetime) -> dict[str, Any]:
         "retrying": session.scalar(tried),
         "oldest_undelivered_seconds": _age(session.scalar(queued), now),
         "mailboxes": [_mailbox(row, now) for row in session.scalars(select(Mailbox).order_by(Mailbox.address_key))],
-        "alerts": [_alert(row) for row in open_alerts(session, now)],
+        "alerts": [_alert(row) for row in condensed(open_alerts(session, now))],
     }
 
 

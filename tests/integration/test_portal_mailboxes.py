@@ -130,6 +130,16 @@ def test_many_alarms_leave_room_for_the_page(portal: Visitor, admin: User, datab
     assert "<summary>5 more</summary>" in page
 
 
+def test_caps_of_many_addresses_are_one_alarm(portal: Visitor, admin: User, database: Database, clock: Clock) -> None:
+    with database.transaction() as session:
+        for number in range(1, 24):
+            until = clock() + timedelta(minutes=number)
+            raise_alert(session, f"cap:address:a{number}@example.org", "The cap is reached.", clock(), until=until)
+    page = portal.sign_in(admin).get("/tickets").text
+    assert page.count('<div class="banner banner--amber">') == 1
+    assert "23 addresses have had as many automatic mails as a cap allows: until 21 Nov 08:53 UTC" in page
+
+
 def test_the_banner_links_to_the_mail_page_for_what_is_about_mail(
     portal: Visitor, agent: User, database: Database, clock: Clock
 ) -> None:
