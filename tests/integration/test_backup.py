@@ -332,20 +332,23 @@ def test_a_backup_that_was_cut_off_changes_nothing(here: Place, there: Place, ro
 
 
 def test_a_database_that_is_damaged_inside_the_backup_changes_nothing(
-    here: Place, there: Place, room: Mailroom, tmp_path: Path
+    here: Place, room: Mailroom, tmp_path: Path
 ) -> None:
     folder = tmp_path / "unpacked"
     folder.mkdir()
     with backed_up(here).open("rb") as file:
         manifest = archive.unpack(file, folder)
     content = (folder / DATABASE).read_bytes()
-    (folder / DATABASE).write_bytes(content[: len(content) // 2])
+    kept = len(content) // 2 if manifest.database == "sqlite" else -2000  # what pg_restore reads last
+    (folder / DATABASE).write_bytes(content[:kept])
     members = {name: archive.describe(folder / name) for name in manifest.members}
     with here.file.open("wb") as damaged:
         archive.pack(damaged, Manifest(**{**_fields(manifest), "members": members}), folder)
-    with pytest.raises(BackupError, match=r"cannot be used|could not do it|left as it was"):
-        there.run("restore", str(here.file), key=SECRET)
-    assert list(there.home.rglob("*.db*")) == []
+    before = here.rows()
+    room.database.close()
+    with pytest.raises(BackupError, match=r"cannot be used|left as it was"):
+        here.run("restore", str(here.file), "--replace", key=SECRET)
+    assert here.rows() == before
 
 
 def _fields(manifest: Manifest) -> dict[str, Any]:
