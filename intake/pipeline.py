@@ -14,22 +14,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
 from intake.routing.decide import decide
 from intake.routing.outlook import after
-from intake.stored import Reader, Stored, load, read
+from intake.stored import Reader, Stored, load, parts, read, sizes_of
 from intake.types import ACTIONS, Arrival, Decision, Facts
 from shared import queue
 from shared.caps import DEFAULT_CAPS, Caps, caps_of
 from shared.config import Settings
 from shared.database import Database
-from shared.database_faults import Fault, fault_of
+from shared.database_faults import Fault, again_after_conflicts, fault_of
 from shared.inbound import is_refreshing
 from shared.models import InboundMessage, InboundState
 from shared.tokens import Tokens
@@ -38,17 +37,11 @@ logger = logging.getLogger(__name__)
 
 BATCH = 50
 TRIED_TURN = 10  # every tenth claim begins with mail that was tried before
-BATCH_BYTES = 32 * 1024 * 1024
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
-CONFLICTS = 5  # so often a transaction that stood in another's way is done again at once
-CONFLICT_SECONDS = 0.05
 
 Clock = Callable[[], datetime]
-
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +108,9 @@ class Pipeline:
     def process(self, ids: Sequence[int]) -> None:
         """Process what was claimed, in the order of its arrival."""
         try:
-            for part in self._parts(ids):
+            with self._database.reading() as session:
+                sizes = sizes_of(session, ids)
+            for part in parts(ids, sizes):
                 self._process(part)
         except DBAPIError as error:
             self._interrupted = Interrupted(ids=ids, counts=fault_of(error) is Fault.GONE)
@@ -154,22 +149,6 @@ class Pipeline:
         session.flush()
         self._interrupted = None
 
-    def _parts(self, ids: Sequence[int]) -> Iterator[list[int]]:
-        """Yield the claimed mails in parts that fit into memory, in the order of their arrival."""
-        with self._database.reading() as session:
-            rows = session.execute(select(InboundMessage.id, InboundMessage.size).where(InboundMessage.id.in_(ids)))
-            sizes = {row.id: row.size for row in rows}
-        part: list[int] = []
-        size = 0
-        for number in ids:
-            if part and size + sizes[number] > BATCH_BYTES:
-                yield part
-                part, size = [], 0
-            part.append(number)
-            size += sizes[number]
-        if part:
-            yield part
-
     def _process(self, ids: Sequence[int]) -> None:
         try:
             self._run(ids)
@@ -191,7 +170,7 @@ class Pipeline:
         arrivals = list(self._read(self._load(ids)))
         if not arrivals:
             return
-        for arrival, decision in self._again_after_conflicts(lambda: self._write(arrivals)):
+        for arrival, decision in again_after_conflicts(lambda: self._write(arrivals), self._sleep, self._chance):
             action = ACTIONS[type(decision)]
             logger.info("inbound=%d decision=%s kind=%s", arrival.inbound_id, action, arrival.message.kind)
 
@@ -204,18 +183,6 @@ class Pipeline:
             decided = list(decisions(arrivals, facts, self._tokens))
             record.apply(session, decided, facts, self._tokens, now, self._caps)
         return decided
-
-    def _again_after_conflicts(self, write: Callable[[], Result]) -> Result:
-        """Do a transaction again at once where the database gave it up for another's sake, a few times."""
-        for _ in range(CONFLICTS):
-            try:
-                return write()
-            except DBAPIError as error:
-                if fault_of(error) is not Fault.CONFLICT:
-                    raise
-                logger.warning("two transactions stood in each other's way, doing this one again")
-            self._sleep(CONFLICT_SECONDS * self._chance())
-        return write()
 
     def _load(self, ids: Sequence[int]) -> list[Stored]:
         """Load mails. One that has ended its process, or the connection to the database, too often is put aside."""

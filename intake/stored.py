@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +14,8 @@ from intake.parsing.message import parse
 from intake.types import Arrival, PersonOrder
 from shared.blobs import raw_mail
 from shared.models import InboundMessage, Mailbox
+
+PART_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,26 @@ class Stored:
 
 
 Reader = Callable[[Stored], Arrival]
+
+
+def sizes_of(session: Session, ids: Sequence[int]) -> dict[int, int]:
+    """How many bytes each of these mails has."""
+    rows = session.execute(select(InboundMessage.id, InboundMessage.size).where(InboundMessage.id.in_(ids)))
+    return {row.id: row.size for row in rows}
+
+
+def parts(ids: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Yield mails in parts that fit into memory, in their order."""
+    part: list[int] = []
+    size = 0
+    for number in ids:
+        if part and size + sizes[number] > PART_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(number)
+        size += sizes[number]
+    if part:
+        yield part
 
 
 def load(session: Session, ids: Sequence[int]) -> list[Stored]:

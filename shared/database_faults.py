@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Callable
 from enum import Enum, auto
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+logger = logging.getLogger(__name__)
+
+CONFLICT_TRIES = 5
+CONFLICT_SECONDS = 0.05  # the longest pause before a transaction is done again
 CONFLICTS = frozenset({"40001", "40P01"})  # PostgreSQL gave this transaction up for the sake of another one
 OVERLOADED = ("53", "55", "57")  # no room, somebody else's lock, an operator stops it: PostgreSQL's classes
 GONE = ("08", "58")  # the connection, the machine
 SQLITE_OVERLOADED = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_READONLY")
 SQLITE_GONE = ("SQLITE_CANTOPEN", "SQLITE_PROTOCOL", "SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
+Result = TypeVar("Result")
 
 
 class Fault(Enum):
@@ -41,6 +51,21 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_fault(error.orig.sqlite_errorname)
     return _postgresql_fault(getattr(error.orig, "sqlstate", None))
+
+
+def again_after_conflicts(
+    write: Callable[[], Result], sleep: Callable[[float], object], chance: Callable[[], float]
+) -> Result:
+    """Do a transaction again at once where the database gave it up for another's sake, `CONFLICT_TRIES` times."""
+    for _ in range(CONFLICT_TRIES):
+        try:
+            return write()
+        except DBAPIError as error:
+            if fault_of(error) is not Fault.CONFLICT:
+                raise
+            logger.warning("two transactions stood in each other's way, doing this one again")
+        sleep(CONFLICT_SECONDS * chance())
+    return write()
 
 
 def _sqlite_fault(name: str) -> Fault:
