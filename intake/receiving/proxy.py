@@ -128,7 +128,7 @@ class ProxiedArrival(asyncio.BufferedProtocol):
         else:
             self._hand_over(transport, None)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
+    def get_buffer(self, _sizehint: int) -> bytearray:
         self._piece = bytearray(missing(self._header))
         return self._piece
 
@@ -144,7 +144,7 @@ class ProxiedArrival(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._hand_over(self._transport, client)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._leave(handed_over=False)
 
     def close(self) -> None:

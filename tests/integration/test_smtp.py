@@ -35,7 +35,11 @@ def test_the_server_announces_what_it_does_and_no_login(database: Database) -> N
         assert client.greeting.startswith("220 desk.example")
         assert {"SIZE 100000", "8BITMIME", "SMTPUTF8", "PIPELINING"} <= offered
         assert not any(line.startswith("AUTH") for line in offered)
-        assert client.say("HELO client.example", "NOOP", "QUIT") == ["250 desk.example", "250 2.0.0 OK", "221 2.0.0 Bye"]
+        assert client.say("HELO client.example", "NOOP", "QUIT") == [
+            "250 desk.example",
+            "250 2.0.0 OK",
+            "221 2.0.0 Bye",
+        ]
 
 
 @pytest.mark.parametrize("address", [DESK, DESK.upper(), "Support+12-abc@desk.example", "postmaster@DESK.example"])

@@ -105,10 +105,9 @@ def test_a_client_that_only_chats_has_to_go(database: Database) -> None:
 
 
 def test_a_client_that_does_not_read_its_answers_is_cut_off(database: Database) -> None:
-    with (
-        running_smtp(database, Limits(idle_seconds=0.3)) as server,
-        socket.create_connection(("127.0.0.1", server.port), 60) as client,
-    ):
+    with running_smtp(database, Limits(idle_seconds=0.3)) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
         assert client.recv(100).startswith(b"220 ")
         client.setblocking(False)
         sent = 0
