@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from flask import Flask, abort, flash, redirect, request, url_for
+from flask import Flask, abort, flash, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_required
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -80,7 +80,12 @@ def init_access(app: Flask) -> None:
 
 
 def load_person(session_id: str) -> SignedIn | None:
-    """The person of a session; None once they were disabled or their sessions were ended."""
+    """The person of a session; None once they were disabled or their sessions were ended.
+
+    On the page that says that the database does not answer it is nobody: the database would have to be asked.
+    """
+    if g.get("database_is_away"):
+        return None
     number, _, version = session_id.partition(".")
     if not (number.isascii() and number.isdigit() and version.isascii() and version.isdigit()):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
-from flask import Flask, Response, abort, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -168,6 +168,7 @@ def _database_fault(error: DBAPIError) -> tuple[str, int]:
     if not fault_of(error).passes:
         raise error
     logger.error("the database does not answer: %s", error.orig)
+    g.database_is_away = True
     return _fault(ServiceUnavailable())
 
 
