@@ -68,9 +68,10 @@ if ! { as_root apt-get update && as_root apt-get install -y --no-install-recomme
     exit 1
 fi
 
-# The tests start servers of their own. Where a package has just started one on the usual ports, it is stopped again.
-for server in postfix dovecot; do
-    case " $packages" in
-        *" $server"*) command -v systemctl >/dev/null && as_root systemctl disable --now "$server" >/dev/null 2>&1 || true ;;
-    esac
-done
+# The tests start servers of their own. One that is new here and was started on the usual ports is stopped again.
+disable() {
+    command -v systemctl >/dev/null || return 0
+    as_root systemctl disable --now "$1" >/dev/null 2>&1 || true
+}
+case " $packages " in *" postfix "*) disable postfix ;; esac
+case " $packages " in *" dovecot-imapd "*) disable dovecot ;; esac
