@@ -66,7 +66,7 @@ class Kills:
                 break
             if kind != "point":
                 self._at_any_moment(kind, chance)
-            elif not self._at_one_of(_points_of_a_stage(wanted, chance), REACH_SECONDS, wanted):
+            elif not self._at_one_of(_one_of(wanted, chance), REACH_SECONDS, wanted):
                 self._at_any_moment("intake", chance)
             self._desk.start()
         for name in dict.fromkeys(plan.points):
@@ -137,14 +137,6 @@ class Kills:
                 self._watch.note_death(now())
 
 
-def _points_of_a_stage(wanted: Counter[str], chance: random.Random) -> list[str]:
-    """All points of one stage that are still wanted, or one that is seen from outside."""
-    first = chance.choice([name for name, times in wanted.items() if times > 0] or list(wanted))
-    if first in SEEN_FROM_OUTSIDE:
-        return [first]
-    stage = first.partition(":")[0]
-    return [
-        name
-        for name, times in wanted.items()
-        if name.startswith(f"{stage}:") and name not in SEEN_FROM_OUTSIDE and (times > 0 or name == first)
-    ]
+def _one_of(wanted: Counter[str], chance: random.Random) -> list[str]:
+    """A point that is still wanted; were several armed, the first of a stage would always be hit."""
+    return [chance.choice([name for name, times in wanted.items() if times > 0] or list(wanted))]
