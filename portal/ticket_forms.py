@@ -74,7 +74,9 @@ class AskForm(FlaskForm):
 class OpenForm(AskForm):
     """A new ticket on behalf of somebody."""
 
-    requester = StringField("Requester’s address", filters=[strip], validators=[DataRequired("For whom?"), mail_address])
+    requester = StringField(
+        "Requester’s address", filters=[strip], validators=[DataRequired("For whom?"), mail_address]
+    )
     name = StringField("Name", filters=[one_line], validators=[Length(max=200)])
     cc = StringField("Cc", filters=[strip], validators=[Length(max=2000), mail_addresses])
     mailbox = SelectField("Mailbox", coerce=int)
