@@ -179,7 +179,7 @@ def cut(client: smtplib.SMTP) -> None:
 
 def said(code: int, words: bytes) -> str:
     """The server's own words, in one line."""
-    return " ".join(f"{code} {words.decode('utf-8', 'replace')}".split())[:MAX_WORDS]
+    return _one_line(f"{code} {words.decode('utf-8', 'replace')}")
 
 
 def ended(error: Exception) -> str:
@@ -200,7 +200,12 @@ def _reason(error: Exception) -> str:
         case OSError() if error.strerror:
             return error.strerror
         case _:
-            return str(error)[:MAX_WORDS].rstrip(".")
+            return _one_line(str(error)).rstrip(".")
+
+
+def _one_line(words: str) -> str:
+    """Words without line ends and control characters, of which PostgreSQL could not store a NUL."""
+    return "".join(c for c in " ".join(words.split()) if c.isprintable())[:MAX_WORDS]
 
 
 def why_unreachable(server: Server, error: Exception) -> str:

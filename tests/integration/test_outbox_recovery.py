@@ -249,3 +249,13 @@ def test_a_result_that_could_not_be_written_is_written_later(desk: SendingDesk, 
     assert desk.delivery().state is DeliveryState.UNKNOWN
     outbox.run_once()
     assert desk.delivery().state is DeliveryState.SENT
+
+
+def test_what_a_server_says_can_be_stored_whatever_bytes_it_says(desk: SendingDesk, sink: MailSink) -> None:
+    for subject in ("Refused", "Taken"):
+        desk.open_ticket(subject)
+    sink.answer("rcpt", "550 5.1.1 no\0body\x1b[31m here")
+    assert lives(desk, sink) == 2
+    refused, taken = desk.deliveries()
+    assert (refused.state, taken.state) == (DeliveryState.FAILED, DeliveryState.SENT)
+    assert refused.last_error == "The outgoing server said: 550 5.1.1 nobody[31m here"
