@@ -39,16 +39,21 @@ def post(url: str, content: bytes, headers: Mapping[str, str], *, seconds: float
     """Post to a server and return what it says. `seconds` limits each wait. Raises WebError."""
     if url.partition(":")[0].lower() not in SCHEMES:
         raise WebError("has no address of the web")
-    opener = urllib.request.build_opener(_NoRedirects)
     try:
         request = urllib.request.Request(url, content, dict(headers), method="POST")  # noqa: S310 - checked above
-        with opener.open(request, timeout=seconds) as answer:
-            return Answer(status=answer.status, content=_read(answer))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(status=error.code, content=_read(error))
+        with _opened(request, seconds) as answer:
+            return Answer(status=answer.status or 0, content=_read(answer))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise WebError(_why(error)) from error
+
+
+def _opened(request: urllib.request.Request, seconds: float) -> http.client.HTTPResponse | urllib.error.HTTPError:
+    """The answer, whatever its status; its body is still to be read."""
+    try:
+        answer: http.client.HTTPResponse = urllib.request.build_opener(_NoRedirects).open(request, timeout=seconds)
+    except urllib.error.HTTPError as refusal:
+        return refusal
+    return answer
 
 
 def _read(answer: http.client.HTTPResponse | urllib.error.HTTPError) -> bytes:

@@ -31,12 +31,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """An answer. `stalls`: the connection is kept open without a word until the server ends."""
+    """An answer. `stalls`: the connection is kept open without a word until the server ends.
+
+    `lacks` bytes are announced that never come.
+    """
 
     status: int = 200
     content: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     stalls: bool = False
+    lacks: int = 0
 
 
 def as_json(told: object, status: int = 200) -> Response:
@@ -71,9 +75,11 @@ def running_web_server(answer: Callable[[Request], Response]) -> Iterator[WebSer
             self.send_response(said.status)
             for name, value in said.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said.content)))
+            self.send_header("Content-Length", str(len(said.content) + said.lacks))
             self.end_headers()
             self.wfile.write(said.content)
+            if said.lacks:
+                ended.wait(60)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
             pass

@@ -96,6 +96,15 @@ def test_a_server_that_stalls_is_left() -> None:
         web.post(server.url, b"", {}, seconds=0.2)
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_server_that_stalls_within_its_answer_is_left(status: int) -> None:
+    with (
+        running_web_server(lambda _: Response(status=status, lacks=10)) as server,
+        pytest.raises(web.WebError, match="did not answer in time"),
+    ):
+        web.post(server.url, b"", {}, seconds=0.2)
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://[::1", "http://127.0.0.1:port/"])
 def test_what_is_no_address_of_the_web_is_never_asked(url: str) -> None:
     with pytest.raises(web.WebError):
