@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared import web
-from shared.alerts import is_open, locked_news
+from shared.alerts import is_open, locked_news, told_moment
 from shared.config import Settings
 from shared.database import Database
 from shared.models import Alert
@@ -17,18 +17,20 @@ from shared.models import Alert
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=55)  # what could not be posted is tried again by the next tick, a minute later
+INSTANT = timedelta(microseconds=1)
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """An alert as it is posted."""
+    """An alert as it is posted. `told_at` is the moment from which it counts as posted."""
 
     key: str
     state: str
     sentence: str
     since: str
     ended_at: str | None
+    told_at: datetime
 
 
 def post_news(database: Database, settings: Settings, now: datetime) -> int:
@@ -51,10 +53,8 @@ def post_news(database: Database, settings: Settings, now: datetime) -> int:
     if not 200 <= answer.status < 300:
         logger.warning("LETTERDESK_ALERT_URL answered %d; the alerts are posted again in a minute", answer.status)
         return 0
-    with database.transaction() as session:
-        for posting in claimed:
-            alert = session.get_one(Alert, posting.key, with_for_update=True)
-            alert.posted_at, alert.posting_until = now, None
+    for posting in claimed:
+        _note(database, posting)
     return len(claimed)
 
 
@@ -64,6 +64,17 @@ def _claim(database: Database, now: datetime) -> list[Posting]:
         for alert in news:
             alert.posting_until = now + CLAIM
         return [_posting(alert, now) for alert in news]
+
+
+def _note(database: Database, posting: Posting) -> None:
+    """Note that an alert was posted. What ended meanwhile is still to be posted as ended."""
+    with database.transaction() as session:
+        alert = session.get(Alert, posting.key, with_for_update=True)
+        if alert is None:  # caps that are over are forgotten
+            return
+        alert.posted_at, alert.posting_until = posting.told_at, None
+        if posting.ended_at is None and alert.ended_at is not None:
+            alert.posted_at = min(posting.told_at, alert.ended_at - INSTANT)
 
 
 def _is_claimed(alert: Alert, now: datetime) -> bool:
@@ -78,6 +89,7 @@ def _posting(alert: Alert, now: datetime) -> Posting:
         sentence=alert.sentence,
         since=alert.since.isoformat(),
         ended_at=alert.ended_at.isoformat() if alert.ended_at else None,
+        told_at=told_moment(alert, now),
     )
 
 

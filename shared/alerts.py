@@ -63,11 +63,20 @@ def is_open(alert: Alert, now: datetime) -> bool:
 
 
 def locked_news(session: Session, now: datetime, told_at: InstrumentedAttribute[datetime | None]) -> list[Alert]:
-    """What has begun or ended and was not told yet, by the column that notes it (mail and posts have one each)."""
+    """What has begun or ended and was not told yet, by the column that notes it (mail and posts have one each).
+
+    An alert that somebody is just changing is passed over, and told the next time: those who raise alerts lock them in
+    an order of their own, and nobody waits for them here.
+    """
     lasting = and_(Alert.ended_at.is_(None), or_(told_at.is_(None), told_at < Alert.since))
     over = and_(Alert.ended_at.is_not(None), told_at < Alert.ended_at)
-    alerts = session.scalars(select(Alert).where(or_(lasting, over)).order_by(Alert.key).with_for_update())
-    return [alert for alert in alerts if _is_news(alert, now, getattr(alert, told_at.key))]
+    untold = select(Alert).where(or_(lasting, over)).order_by(Alert.key).with_for_update(skip_locked=True)
+    return [alert for alert in session.scalars(untold) if _is_news(alert, now, getattr(alert, told_at.key))]
+
+
+def told_moment(alert: Alert, now: datetime) -> datetime:
+    """When an alert counts as told that is told now: never before it began or ended, by whose clock that may be."""
+    return max(now, alert.ended_at or alert.since)
 
 
 def path_of(key: str) -> str:

@@ -122,6 +122,7 @@ def note(session: Session, cap: Reached, *, cause: DeliveryCause, ticket: Ticket
 
 def forget(session: Session, before: datetime) -> None:
     """Remove the alerts of caps that ended by themselves before this moment: there may be one for each address."""
+    take_turn(session)
     session.execute(delete(Alert).where(Alert.key.startswith(ALERTS), Alert.until < before))
 
 

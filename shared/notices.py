@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.alerts import is_open, locked_news, path_of
+from shared.alerts import is_open, locked_news, path_of, told_moment
 from shared.caps import DEFAULT_CAPS, Caps, take_turn
 from shared.models import Alert, Mailbox, Role, User
 
@@ -34,7 +34,7 @@ def tell_administrators(session: Session, mailbox: Mailbox, now: datetime, caps:
     told = [*_tell(session, mailbox, BEGUN, [a for a in news if is_open(a, now)], now, caps)]
     told += _tell(session, mailbox, ENDED, [a for a in news if not is_open(a, now)], now, caps)
     for alert in told:
-        alert.told_at = now
+        alert.told_at = told_moment(alert, now)
         level = logging.ERROR if is_open(alert, now) else logging.INFO
         logger.log(level, "alert=%s %s", alert.key, alert.sentence)
     return len(told)

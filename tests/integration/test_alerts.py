@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from intake.alert_posts import post_news
 from intake.upkeep import keep_up
 from shared import accounts
-from shared.alerts import end_alert, open_alerts, raise_alert
+from shared.alerts import end_alert, locked_news, open_alerts, raise_alert
 from shared.config import MAX_MINUTES, Settings
 from shared.database import Database
 from shared.mailbox_alarms import watch_mailboxes
@@ -211,6 +211,26 @@ def test_mail_is_queued_while_the_mailboxes_are_watched(sales: Database, setting
     assert len(begun(sales, now + 20 * MINUTE)) == 1
 
 
+def test_what_somebody_changes_just_now_is_told_the_next_time(desk: Database, now: datetime) -> None:
+    if desk.is_sqlite:
+        pytest.skip("only one transaction writes at a time")
+    with desk.transaction() as session:
+        for key in ("disk", "outgoing"):
+            raise_alert(session, key, "Something is wrong.", now)
+    with desk.transaction() as watching, desk.transaction() as telling:
+        raise_alert(watching, "disk", "It is still wrong.", now)
+        telling.execute(text("SET LOCAL lock_timeout = '5s'"))
+        assert [alert.key for alert in locked_news(telling, now, Alert.told_at)] == ["outgoing"]
+
+
+def test_what_was_noticed_by_a_clock_ahead_is_told_once(desk: Database, settings: Settings, now: datetime) -> None:
+    with desk.transaction() as session:
+        raise_alert(session, "disk", "The disk is full.", now + MINUTE)
+    keep_up(desk, settings, now)
+    keep_up(desk, settings, now + 90 * MINUTE)
+    assert said(desk) == ["The disk is full."]
+
+
 def test_what_is_wrong_stands_in_the_status(desk: Database, now: datetime) -> None:
     with desk.transaction() as session:
         raise_alert(session, "disk", "The disk is full.", now)
@@ -254,6 +274,22 @@ def test_a_post_that_fails_comes_again(desk: Database, settings: Settings, now: 
         posting = settings.model_copy(update={"alert_url": server.url})
         assert [post_news(desk, posting, now + minutes * MINUTE) for minutes in (1, 2, 3, 4)] == [0, 0, 1, 0]
     assert len(server.requests) == 3
+
+
+def test_what_ends_while_its_beginning_is_posted_is_posted_as_well(
+    desk: Database, settings: Settings, now: datetime
+) -> None:
+    def answer(_: Request) -> Response:
+        with desk.transaction() as session:  # by somebody whose clock is behind
+            end_alert(session, "disk", now - timedelta(seconds=1), "There is room again.")
+        return Response()
+
+    with desk.transaction() as session:
+        raise_alert(session, "disk", "The disk is full.", now - MINUTE)
+    with running_web_server(answer) as server:
+        posting = settings.model_copy(update={"alert_url": server.url})
+        assert [post_news(desk, posting, now + minutes * MINUTE) for minutes in (0, 1, 2)] == [1, 1, 0]
+    assert [request.json["alerts"][0]["state"] for request in server.requests] == ["open", "ended"]
 
 
 def test_what_one_process_posts_no_other_posts(desk: Database, settings: Settings, now: datetime) -> None:
