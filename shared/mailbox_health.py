@@ -32,10 +32,6 @@ class Health:
     since: datetime | None = None
     expiry: str = ""
 
-    @property
-    def needs_somebody(self) -> bool:
-        return self.state is State.FAILING or self.expiry != ""
-
 
 def health_of(mailbox: Mailbox, now: datetime, alarm_minutes: float) -> Health:
     """Say how a mailbox is; it fails when no poll has ended well for so many minutes."""

@@ -15,7 +15,6 @@ SPACES = re.compile(rb"[\s\x00]+")
 UU_BEGIN = re.compile(rb"(?:\A|(?<=\n))begin[ -](?:base64 )?([0-7]{3,4}) ([^\r\n]{1,255})\r?\n")
 UU_BEGIN_LINE = re.compile(r"begin[ -](?:base64 )?[0-7]{3,4} \S")
 UU_END = re.compile(rb"(?<=\n)end[ \t]*(?:\r?\n|\Z)")
-AS_IT_IS = ("7bit", "8bit", "binary", "")
 NAMES = (("base64", "base64"), ("quoted", "quoted-printable"), ("uu", "uuencode"), ("x-uu", "uuencode"))
 
 
