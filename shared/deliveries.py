@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared.models import Delivery, DeliveryState
+from shared.models import Address, Delivery, DeliveryCause, DeliveryState
 
 AS_NEW = {"attempts": 0, "handed_over_at": None, "bounced_at": None, "lease_by": None, "lease_until": None}
+SHUT = select(Address.email).where(Address.suspended_at.is_not(None))
 
 
 def send_again(delivery: Delivery, now: datetime) -> None:
@@ -32,8 +33,12 @@ def mark_sent(delivery: Delivery, now: datetime) -> None:
 
 
 def retry_failed(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
-    """Send all again that failed (of these ids, where some are given); returns how many."""
-    return _requeue(session, DeliveryState.FAILED, ids, state=DeliveryState.QUEUED, due_at=now, **AS_NEW)
+    """Send all again that failed, of these ids where some are given; returns how many.
+
+    Automatic mail to an address that is suspended goes again only where its id is named.
+    """
+    where = () if ids is not None else (or_(Delivery.cause == DeliveryCause.REPLY, Delivery.recipient.not_in(SHUT)),)
+    return _requeue(session, DeliveryState.FAILED, ids, *where, state=DeliveryState.QUEUED, due_at=now, **AS_NEW)
 
 
 def retry_unknown(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
@@ -52,11 +57,11 @@ def count_by_state(session: Session) -> Mapping[DeliveryState, int]:
     return {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
-def _requeue(session: Session, of: DeliveryState, ids: Sequence[int] | None, **values: Any) -> int:
+def _requeue(
+    session: Session, of: DeliveryState, ids: Sequence[int] | None, *where: ColumnElement[bool], **values: Any
+) -> int:
     """Change the rows of one state. Locked rows are passed over: somebody decides about them just now."""
-    where: list[ColumnElement[bool]] = [Delivery.state == of]
-    if ids is not None:
-        where.append(Delivery.id.in_(ids))
-    chosen = select(Delivery.id).where(*where).with_for_update(skip_locked=True)
+    named = () if ids is None else (Delivery.id.in_(ids),)
+    chosen = select(Delivery.id).where(Delivery.state == of, *named, *where).with_for_update(skip_locked=True)
     change = update(Delivery).where(Delivery.id.in_(chosen)).values(**values).returning(Delivery.id)
     return len(session.scalars(change.execution_options(synchronize_session=False)).all())

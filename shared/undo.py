@@ -55,7 +55,8 @@ def take_back(session: Session, ticket: Ticket, article: Article, *, actor: User
     """
     if not may_take_back(actor.id, actor.role, article) or actor.disabled_at is not None:
         raise NotAllowed("Only who wrote a reply, or an administrator, can take it back.")
-    copies = session.scalars(select(Delivery).where(Delivery.article_id == article.id).with_for_update()).all()
+    sent = select(Delivery).where(Delivery.article_id == article.id).order_by(Delivery.id)
+    copies = session.scalars(sent.with_for_update()).all()
     if not copies or not all(map(is_untouched, copies)):
         raise TicketError(TOO_LATE)
     _put_back(session, ticket, copies[0].context.get("before") or {}, now, actor)

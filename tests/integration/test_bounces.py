@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
-from shared import people, returned, tickets
+from shared import deliveries, people, returned, tickets
 from shared.alerts import open_alerts
 from shared.database import Database
 from shared.models import (
@@ -267,6 +267,17 @@ def test_a_proven_permanent_failure_keeps_automatic_mail_away_and_lets_replies_g
         tickets.reply(session, ticket, author=jonas, text="Are you?", now=desk.clock(), tokens=desk.tokens)
     assert [(copy.cause, copy.recipient) for copy in desk.every(Delivery)[known:]] == [(DeliveryCause.REPLY, ANNA)]
     assert set(suspended(desk)) == {ANNA}, "mail that says it comes from there may be forged"
+
+
+def test_automatic_mail_to_a_suspended_address_goes_again_only_where_it_is_named(desk: Mailroom) -> None:
+    acknowledgement, to_anna, _ = answered(desk)
+    come_back(desk, to_anna, ANNA)
+    with desk.database.transaction() as session:
+        session.get_one(Delivery, acknowledgement.id).state = DeliveryState.FAILED
+        assert deliveries.retry_failed(session, desk.clock()) == 1
+        queued = select(Delivery.id).where(Delivery.state == DeliveryState.QUEUED, Delivery.recipient == ANNA)
+        assert session.scalars(queued).all() == [to_anna.id], "a person's reply may try"
+        assert deliveries.retry_failed(session, desk.clock(), [acknowledgement.id]) == 1
 
 
 def test_a_person_takes_a_suspension_back(desk: Mailroom) -> None:
