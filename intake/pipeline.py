@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import and_, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
@@ -40,6 +40,7 @@ TRIED_TURN = 10  # every tenth claim begins with mail that was tried before
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
+NOBODYS = (Fault.CONFLICT, Fault.OVERLOADED)  # faults of the database for which no mail can be to blame
 
 Clock = Callable[[], datetime]
 
@@ -112,8 +113,8 @@ class Pipeline:
                 sizes = sizes_of(session, ids)
             for part in parts(ids, sizes):
                 self._process(part)
-        except DBAPIError as error:
-            self._interrupted = Interrupted(ids=ids, counts=fault_of(error) is Fault.GONE)
+        except SQLAlchemyError as error:
+            self._interrupted = Interrupted(ids=ids, counts=fault_of(error) not in NOBODYS)
             raise
 
     def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Fault(Enum):
 
 def fault_of(error: Exception) -> Fault:
     """Say whose fault an exception is. Whatever is no error of the database is ours."""
+    if isinstance(error, NoFreeConnectionError):
+        return Fault.OVERLOADED
     if isinstance(error, InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return Fault.GONE
     if not isinstance(error, OperationalError):
@@ -60,7 +63,7 @@ def again_after_conflicts(
     for _ in range(CONFLICT_TRIES):
         try:
             return write()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             if fault_of(error) is not Fault.CONFLICT:
                 raise
             logger.warning("two transactions stood in each other's way, doing this one again")

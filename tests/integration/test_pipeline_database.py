@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from intake.stored import Stored, read
 from intake.types import Arrival
@@ -80,6 +81,24 @@ def test_a_full_disk_counts_as_no_try_and_quarantines_nothing(desk: Mailroom) ->
         for _ in range(12):
             with pytest.raises(DBAPIError):
                 pipeline.run_once()
+
+    assert pipeline.run_once() == 1
+    assert (desk.row(number).state, desk.row(number).attempts) == (InboundState.PROCESSED, 1)
+
+
+def test_to_wait_in_vain_for_a_connection_counts_as_no_try(desk: Mailroom) -> None:
+    (number,) = desk.put(mail())
+    pipeline = desk.pipeline()
+
+    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO article"):
+            raise NoFreeConnectionError("all connections are in use")
+
+    event.listen(desk.database.engine, "before_cursor_execute", fail)
+    for _ in range(12):
+        with pytest.raises(NoFreeConnectionError):
+            pipeline.run_once()
+    event.remove(desk.database.engine, "before_cursor_execute", fail)
 
     assert pipeline.run_once() == 1
     assert (desk.row(number).state, desk.row(number).attempts) == (InboundState.PROCESSED, 1)

@@ -7,6 +7,7 @@ import sqlite3
 import psycopg.errors
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from shared.database_faults import Fault, fault_of
 
@@ -44,6 +45,10 @@ def test_what_the_database_says_tells_whose_fault_it_is(cause: Exception, fault:
 def test_a_connection_that_broke_is_the_databases_fault_whatever_it_said() -> None:
     assert fault_of(DataError("", {}, ValueError(), connection_invalidated=True)) is Fault.GONE
     assert fault_of(InterfaceError("", {}, ValueError())) is Fault.GONE
+
+
+def test_that_all_connections_are_in_use_is_nobodys_fault() -> None:
+    assert fault_of(NoFreeConnectionError()) is Fault.OVERLOADED
 
 
 def test_what_the_database_refuses_and_what_is_no_error_of_it_is_ours() -> None:
