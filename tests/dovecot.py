@@ -121,6 +121,15 @@ class Dovecot:
         for name in ("dovecot-uidlist", "dovecot.index", "dovecot.index.log", "dovecot.index.cache"):
             (box / name).unlink(missing_ok=True)
 
+    def back_up(self, copy: Path) -> None:
+        """Copy the account's files away."""
+        subprocess.run(["cp", "-a", self.home / "mail" / self.user, copy], check=True)
+
+    def put_back(self, copy: Path) -> None:
+        """Put the account's files back as they were, UIDVALIDITY included."""
+        shutil.rmtree(self.home / "mail" / self.user)
+        subprocess.run(["cp", "-a", copy, self.home / "mail" / self.user], check=True)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bearers:

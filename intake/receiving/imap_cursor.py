@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from intake.receiving import sequence
@@ -67,6 +67,14 @@ def write_cursor(session: Session, place: Place, cursor: Cursor) -> None:
     row.reconciled_at, row.renewed_at = cursor.reconciled_at, cursor.renewed_at
 
 
+def forget_mails(session: Session, place: Place, uids: Collection[int], beyond: int) -> None:
+    """Forget that mail was taken in under `uids`, and under all above `beyond`: the server gives them to other mail."""
+    nowhere = update(InboundMessage).values(folder=None, uidvalidity=None, uid=None)
+    session.execute(nowhere.where(*_here(place, InboundMessage.uid > beyond)))
+    for part in _parts(sorted(uids)):
+        session.execute(nowhere.where(*_here(place, InboundMessage.uid.in_(part))))
+
+
 def known_mails(session: Session, place: Place, uids: Collection[int]) -> dict[int, bool]:
     """Which of `uids` the ledger has, and whether it has them whole."""
     found: dict[int, bool] = {}
@@ -81,6 +89,16 @@ def known_uids(session: Session, place: Place, first: int, last: int) -> set[int
     """The UIDs from `first` to `last` that the ledger has."""
     here = _here(place, InboundMessage.uid.between(first, last))
     return {uid for uid in session.scalars(select(InboundMessage.uid).where(*here)) if uid is not None}
+
+
+def known_arrivals(session: Session, place: Place, uids: Collection[int]) -> dict[int, tuple[int, datetime]]:
+    """Of which size the mails are that the ledger has under `uids`, and when they were taken in."""
+    found: dict[int, tuple[int, datetime]] = {}
+    for part in _parts(sorted(uids)):
+        here = _here(place, InboundMessage.uid.in_(part))
+        rows = session.execute(select(InboundMessage.uid, InboundMessage.size, InboundMessage.received_at).where(*here))
+        found |= {row.uid: (row.size, row.received_at) for row in rows}
+    return found
 
 
 def _here(place: Place, condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:

@@ -38,28 +38,29 @@ class Fetching:
     def mails(self, wanted: Sequence[Standing]) -> dict[int, RawMessage]:
         """The mails that the server hands out, in order; those over the limit without their large parts."""
         most = self._desk.max_message_bytes
-        small = [each.uid for each in wanted if each.size <= most]
+        small = [each.uid for each in wanted if (each.size or 0) <= most]
         contents = self._folder.contents(small) if small else {}
         found: dict[int, RawMessage] = {}
         for each in wanted:
-            mail = self._large(each) if each.size > most else self._small(each, contents.get(each.uid))
+            size = each.size or 0
+            mail = self._large(each, size) if size > most else self._small(each, contents.get(each.uid))
             if mail is not None:
                 found[each.uid] = mail
         return found
 
     def _small(self, standing: Standing, content: bytes | None) -> RawMessage | None:
         """A mail that was fetched whole; an empty answer counts only where the mail is said to be empty."""
-        if content is None or (standing.size and not content):
+        if content is None or (standing.size != 0 and not content):
             return None
         return self._raw(standing, content)
 
-    def _large(self, standing: Standing) -> RawMessage | None:
+    def _large(self, standing: Standing, size: int) -> RawMessage | None:
         most = self._desk.max_message_bytes
         partly = fetch_partly(self._folder, standing.uid, most)
         if partly is None:
             return None
         where = f"the mailbox's folder “{self._place.folder}” (UID {standing.uid})"
-        return self._raw(standing, partly.content, sentences(partly, standing.size, most, where))
+        return self._raw(standing, partly.content, sentences(partly, size, most, where))
 
     def _raw(self, standing: Standing, content: bytes, notes: tuple[str, ...] = ()) -> RawMessage:
         place = self._place

@@ -27,7 +27,7 @@ class Standing:
     """A mail on the server: its size in bytes, and when the server got it (INTERNALDATE), where it says."""
 
     uid: int
-    size: int
+    size: int | None
     internal_date: datetime | None
 
 
@@ -56,6 +56,14 @@ class Folder:
         self.exists = int(selected.get(b"EXISTS", 0))
         self._next = int(selected.get(b"UIDNEXT", 0))
 
+    def end_before(self, last: int) -> int | None:
+        """The highest UID that was given to a mail here, where that is below `last`; None where it is not.
+
+        Nor where the folder holds a mail beyond the end that the server tells (UIDNEXT).
+        """
+        is_before = 0 < self._next <= last and not self._search(self._next, None)
+        return self._next - 1 if is_before else None
+
     def uids_after(self, last: int) -> Iterator[int]:
         """All UIDs above `last`, in order. A large folder is searched piece by piece."""
         for first, end in self._windows(last + 1):
@@ -80,11 +88,11 @@ class Folder:
         """Sizes and dates of mails, in order of UID; those that have gone meanwhile are left out."""
         answers = self._client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
         found = [
-            Standing(uid=uid, size=int(answer.get(b"RFC822.SIZE") or 0), internal_date=answer.get(b"INTERNALDATE"))
+            Standing(uid=uid, size=answer.get(b"RFC822.SIZE"), internal_date=answer.get(b"INTERNALDATE"))
             for uid, answer in answers.items()
         ]
         silent = self.still_there([uid for uid in uids if uid not in answers])
-        found += [Standing(uid=uid, size=0, internal_date=None) for uid in silent]
+        found += [Standing(uid=uid, size=None, internal_date=None) for uid in silent]
         return sorted(found, key=lambda standing: standing.uid)
 
     def still_there(self, uids: Sequence[int]) -> list[int]:
@@ -155,10 +163,10 @@ def batches(standings: Iterable[Standing], most_bytes: int = BATCH_BYTES) -> Ite
     batch: list[Standing] = []
     size = 0
     for standing in standings:
-        if batch and (len(batch) == BATCH_MAILS or size + standing.size > most_bytes):
+        if batch and (len(batch) == BATCH_MAILS or size + (standing.size or 0) > most_bytes):
             yield batch
             batch, size = [], 0
         batch.append(standing)
-        size += standing.size
+        size += standing.size or 0
     if batch:
         yield batch

@@ -16,13 +16,13 @@ from itertools import islice
 from imapclient import IMAPClient
 
 from intake.receiving.imap_connection import sentence
-from intake.receiving.imap_cursor import Place, known_mails, read_cursor, write_cursor
+from intake.receiving.imap_cursor import Place, forget_mails, known_mails, read_cursor, write_cursor
 from intake.receiving.imap_desk import Desk, Tally
 from intake.receiving.imap_fetch import Fetching
 from intake.receiving.imap_folder import BATCH_MAILS, SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
 from intake.receiving.imap_ledger import Account
 from intake.receiving.imap_policy import settle
-from intake.receiving.imap_reconcile import is_due, lacking
+from intake.receiving.imap_reconcile import given_anew, is_due, lacking
 from shared.models import Policy
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class FolderPass:
     def run(self) -> int:
         """Take in all that is to be had; returns the highest UID that was looked at."""
         self._begin()
+        self._go_back()
         self._settle_again()
         missing = self._cursor.missing
         if self._take(self._folder.uids_after(self._cursor.last_uid)):
@@ -79,6 +80,27 @@ class FolderPass:
                 f"(UIDVALIDITY); it is gone through again at {last + RENEWALS_APART:%H:%M} UTC, nothing is lost"
             )
         self._cursor = replace(self._cursor, renewed_at=now, is_renewed=False)
+
+    def _go_back(self) -> None:
+        """Where the server's mail was put back from a backup, later mails get UIDs that the ledger has: forget those.
+
+        A server should change its UIDVALIDITY then (RFC 9051 section 2.3.1.1); where its files are copied it does not.
+        """
+        last = self._folder.end_before(self._cursor.last_uid)
+        if last is None:
+            return
+        others = given_anew(self._desk.database, self._folder, self._place, last)
+        logger.warning("mailbox=%d: %s is back at UID %d", self._place.mailbox_id, self._place.folder, last)
+        self._cursor = replace(
+            self._cursor,
+            last_uid=last,
+            missing=frozenset(uid for uid in self._cursor.missing if uid <= last) | others,
+            unsettled=frozenset(uid for uid in self._cursor.unsettled - others if uid <= last),
+        )
+        with self._desk.database.transaction() as session:
+            forget_mails(session, self._place, others, beyond=last)
+            write_cursor(session, self._place, self._cursor)
+        self._saved = self._cursor
 
     def _take(self, uids: Iterable[int]) -> bool:
         """Take mails in, batch by batch; False where this was ended before its time."""
