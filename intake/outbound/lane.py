@@ -89,8 +89,7 @@ class Lane:
         with self._post.database.reading() as session:
             if not ledger.is_any_due(session, self._post.clock(), where):
                 return 0
-        waiting: list[int] = []
-        at_once(self._post.database, lambda session: waiting.extend(self._take(session, where)))
+        waiting = at_once(self._post.database, lambda session: self._take(session, where))
         count = len(waiting)
         with self._kept_leases(waiting):
             self._send_all(waiting)

@@ -7,11 +7,13 @@ which carries the results that are known by then as well: so a mail costs less t
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -20,12 +22,13 @@ from intake.outbound.ledger import LeaseLostError
 from intake.types import Outcome
 from shared.caps import Caps
 from shared.database import Database
-from shared.database_faults import Fault, fault_of
+from shared.database_faults import again_after_conflicts
 
 logger = logging.getLogger(__name__)
 
-TRIES = 3
 REST_SECONDS = 0.5  # a result waits no longer than this for the next step
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True, eq=False)
@@ -118,16 +121,11 @@ class Results:
         ledger.record(session, known, owner=self._owner, now=now, chance=self._chance, caps=self._caps)
 
 
-def at_once(database: Database, work: Callable[[Session], object]) -> None:
+def at_once(database: Database, work: Callable[[Session], Result]) -> Result:
     """Do work in a transaction, again at once where another transaction stood in its way."""
-    for _ in range(TRIES - 1):
-        try:
-            with database.transaction() as session:
-                work(session)
-        except Exception as error:
-            if fault_of(error) is not Fault.CONFLICT:
-                raise
-        else:
-            return
-    with database.transaction() as session:
-        work(session)
+
+    def once() -> Result:
+        with database.transaction() as session:
+            return work(session)
+
+    return again_after_conflicts(once, time.sleep, random.random)
