@@ -208,12 +208,9 @@ class Lane:
             looks = 0
             while not ended.wait(LOOK_SECONDS):
                 looks += 1
-                try:
-                    self._results.write_what_rests()
-                    if looks % looks_a_renewal == 0:
-                        self._results.keep(tuple(waiting))
-                except SQLAlchemyError as error:
-                    logger.warning("the leases of deliveries could not be renewed: %s", error)
+                if looks % looks_a_renewal == 0:
+                    _calmly(lambda: self._results.keep(tuple(waiting)), "the leases of deliveries were not renewed")
+                _calmly(self._results.write_what_rests, "what became of deliveries was not written")
 
         thread = threading.Thread(target=keep, name="outbox-leases", daemon=True)
         thread.start()
@@ -222,3 +219,13 @@ class Lane:
         finally:
             ended.set()
             thread.join()
+
+
+def _calmly(step: Callable[[], None], failed: str) -> None:
+    """Take a step of a thread that goes on whatever happens: the next step, or the next mail, comes to the same."""
+    try:
+        step()
+    except SQLAlchemyError as error:
+        logger.warning("%s: %s", failed, error)
+    except Exception:
+        logger.exception("%s", failed)
