@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 
 from intake.outbound import ledger
 from intake.outbound.ledger import LeaseLostError
-from intake.types import Outcome
+from intake.types import Outcome, Unanswered
 from shared.caps import Caps
 from shared.database import Database
-from shared.database_faults import again_after_conflicts
+from shared.database_faults import again_after_conflicts, fault_of
 
 logger = logging.getLogger(__name__)
 
 REST_SECONDS = 0.5  # a result waits no longer than this for the next step
+UNWRITABLE = Unanswered(reason="What became of it could not be written down, which is a fault of the desk.")
 
 Result = TypeVar("Result")
 
@@ -98,7 +99,7 @@ class Results:
             steps, self._steps = self._steps, []
             known = dict(self._unwritten)
         try:
-            at_once(self._database, lambda session: self._write(session, steps, known))
+            self._write_all(steps, known)
         except Exception as error:
             for step in steps:
                 step.error = error
@@ -113,7 +114,29 @@ class Results:
         for delivery_id, outcome in known.items():
             logger.info("delivery=%d outcome=%s", delivery_id, type(outcome).__name__)
 
-    def _write(self, session: Session, steps: Sequence[_Step], known: dict[int, Outcome]) -> None:
+    def _write_all(self, steps: Sequence[_Step], known: Mapping[int, Outcome]) -> None:
+        """Write all at once; where it is not the database's fault that this fails, the results one by one."""
+        try:
+            at_once(self._database, lambda session: self._write(session, steps, known))
+        except Exception as error:
+            if not known or fault_of(error).passes:
+                raise
+            logger.warning("could not write %d results together, writing them one by one: %s", len(known), error)
+            for delivery_id, outcome in known.items():
+                self._write_alone(delivery_id, outcome)
+            at_once(self._database, lambda session: self._write(session, steps, {}))
+
+    def _write_alone(self, delivery_id: int, outcome: Outcome) -> None:
+        """Write a result; one that cannot be written holds up no other."""
+        try:
+            at_once(self._database, lambda session: self._write(session, (), {delivery_id: outcome}))
+        except Exception as error:
+            if fault_of(error).passes:
+                raise
+            logger.exception("delivery=%d: what became of it could not be written", delivery_id)
+            at_once(self._database, lambda session: self._write(session, (), {delivery_id: UNWRITABLE}))
+
+    def _write(self, session: Session, steps: Sequence[_Step], known: Mapping[int, Outcome]) -> None:
         now = self._clock()
         ours = ledger.hand_over(session, [step.delivery_id for step in steps], owner=self._owner, now=now)
         for step in steps:

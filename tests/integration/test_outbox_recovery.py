@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from intake.outbound.deliver import Outbox
 from intake.outbound.ledger import DIED
 from intake.outbound.letter import Envelope
+from intake.outbound.results import UNWRITABLE
 from intake.types import Outcome, Sent
 from shared.config import Settings
 from shared.database import Database
@@ -68,6 +69,18 @@ class Intercepting(_Scripted):
         handed_over()
         self.delivered += 1
         return Sent(response="250 kept")
+
+
+class Babbling(_Scripted):
+    """Takes each mail, the first one with words that no database can store."""
+
+    def __init__(self) -> None:
+        self._answers = iter(["250 \ud800"])
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        del envelope
+        handed_over()
+        return Sent(response=next(self._answers, "250 kept"))
 
 
 class FailingDatabase(Database):
@@ -259,3 +272,14 @@ def test_what_a_server_says_can_be_stored_whatever_bytes_it_says(desk: SendingDe
     refused, taken = desk.deliveries()
     assert (refused.state, taken.state) == (DeliveryState.FAILED, DeliveryState.SENT)
     assert refused.last_error == "The outgoing server said: 550 5.1.1 nobody[31m here"
+
+
+def test_a_result_that_cannot_be_written_holds_up_no_other(desk: SendingDesk) -> None:
+    desk.reply(desk.open_ticket(acknowledge=False))
+    for subject in ("Scanner", "Screen"):
+        desk.open_ticket(subject)
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=Babbling(), clock=desk.clock)
+    assert (outbox.run_once(), outbox.run_once()) == (3, 0)
+    states = [delivery.state for delivery in desk.deliveries()]
+    assert states == [DeliveryState.UNKNOWN, DeliveryState.SENT, DeliveryState.SENT]
+    assert desk.deliveries()[0].last_error == UNWRITABLE.reason
