@@ -13,6 +13,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -28,6 +29,8 @@ from typing import Any, TypeVar, cast
 ROOT = Path(__file__).parents[2]
 ADDRESS = "support@desk.example"
 PATIENCE = 90.0  # seconds; generous, since nothing here is about speed
+BYTECODE = tempfile.TemporaryDirectory(prefix="letterdesk-bytecode-")  # so that a start compiles nothing twice
+UNWANTED = ("LETTERDESK_", "PYTHONDONTWRITEBYTECODE")
 Found = TypeVar("Found")
 
 
@@ -47,9 +50,10 @@ class Desk:
             "PASSWORD_ROUNDS": "1",
             "UNDO_SECONDS": "0",
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("LETTERDESK_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
         named = {f"LETTERDESK_{name}": value for name, value in (own | settings).items()}
-        self._environment = kept | named | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        python = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONPYCACHEPREFIX": BYTECODE.name}
+        self._environment = kept | named | python
 
     @property
     def url(self) -> str:
