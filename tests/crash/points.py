@@ -68,8 +68,9 @@ POINTS = (
     Point("portal: reply written, before the commit", "ThreadPoolExecutor", Moment.COMMIT, ARTICLE),
     Point("portal: after the commit, before the answer", "ThreadPoolExecutor", Moment.COMMITTED, ARTICLE),
 )
-HIT = ".hit"  # what is added to the name of a point in its folder when it was reached
+HIT = ".hit."  # what is added, with the process id, to the name of a point in its folder when it was reached
 DOT_SENT = "smtp: the client has sent the dot, and no 250"
 DOT_HELD = "send: the server has the dot and has not answered"
 SEEN_FROM_OUTSIDE = (DOT_SENT, DOT_HELD)
+PATIENT = ("imap:", "portal:")  # a mailbox of the dead rests until its lease ends, and a person takes their time
 NAMES = (*(point.name for point in POINTS), *SEEN_FROM_OUTSIDE)

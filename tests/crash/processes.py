@@ -42,6 +42,7 @@ class StormDesk(Desk):
         self.database_url = settings["DATABASE_URL"]
         self.points = home / "points"
         self.points.mkdir()
+        self._at_work: int | None = None
         self._environment |= {"PYTHONPATH": f"{DYING}:{ROOT}", "CRASH_POINTS": str(self.points)}
         taken = {self.smtp_port, self.portal_port, self.ops_port}
         other_ops = {"LETTERDESK_OPS_LISTEN": f"127.0.0.1:{next(p for p in free_ports(4) if p not in taken)}"}
@@ -101,10 +102,20 @@ class StormDesk(Desk):
         apart = [part.pid for part in self.parts if part.arguments == ("portal",)]
         return self._kill(apart or self._children("portal")[:1])
 
-    @property
-    def is_intake_alive(self) -> bool:
-        """Whether the process that takes mail in, and those beside it that read mail, may still claim work."""
-        return self._intake is not None
+    # ------------------------------------------------------------- watching
+
+    def at_work(self) -> int | None:
+        """The process that takes mail in, once it does; None where there is none. For one thread."""
+        pid = self._intake
+        if pid != self._at_work:
+            self._at_work = pid if pid is not None and is_open(self.smtp_port) else None
+        return self._at_work
+
+    def wait_until_gone(self, pid: int) -> None:
+        """Return when a process that was killed is no more; a child of a part is its parent's business."""
+        for part in self.parts:
+            if part.process is not None and part.process.pid == pid:
+                part.process.wait(PATIENCE)
 
     @property
     def _intake(self) -> int | None:
@@ -115,10 +126,10 @@ class StormDesk(Desk):
         return [pid for pid in children if command.encode() in _command_line(pid)]
 
     def _kill(self, pids: list[int | None] | list[int]) -> bool:
-        killed = [_kill(pid) for pid in pids if pid is not None]
-        for part in self.parts:
-            if part.process is not None and part.process.pid in pids:
-                part.process.wait(PATIENCE)
+        there = [pid for pid in pids if pid is not None]
+        killed = [_kill(pid) for pid in there]
+        for pid in there:
+            self.wait_until_gone(pid)
         return any(killed)
 
 

@@ -80,14 +80,14 @@ def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None, min
         database = Database(desk.database_url)
         stack.callback(database.close)
         accounts = _connect_mailboxes(database, dovecot)
-        watch = Watch(database)
+        watch = Watch(database, desk.at_work)
         stack.callback(watch.stop)
         dot_sent = Gate()
         servers = [MailServer(f"s{n}", desk, accounts, random.Random(seed + n), dot_sent) for n in range(SERVERS)]
         person = Person(desk, AGENT, random.Random(seed - 1))
         peers = [Peer(f"server-{n}", server.send_one) for n, server in enumerate(servers)]
         peers.append(Peer("person", person.answer_one))
-        raging = Kills(desk, sink, dot_sent, watch, cluster)
+        raging = Kills(desk, sink, dot_sent, cluster)
         never_hit = raging.rage(plan, chance, began + minutes * 60)
         _let_finish(peers, desk)
         accepted = [mail for server in servers for mail in server.accepted]
@@ -101,7 +101,7 @@ def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None, min
             never_hit=never_hit,
             verdict=verdict,
             left_on_server=_left(accounts),
-            leases_too_long=tuple(watch.too_long),
+            leases_too_long=tuple(map(str, watch.too_long)),
             longest_pause=watch.longest,
             seconds=time.monotonic() - began,
             log=desk.log.read_text(errors="replace"),

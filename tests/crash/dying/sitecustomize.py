@@ -1,7 +1,7 @@
 """Python runs this at the start of each process of a desk in the storm: it dies at the point that is armed.
 
 CRASH_POINTS is a folder; a file with a point's name arms that point. Whoever gets there first takes the file away, by
-renaming it, which proves that the point was hit, and ends without a word.
+renaming it, which proves that the point was hit and by which process, and ends without a word.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Passing:
         self._pass_by(Moment.BEFORE, [statement])
 
     def _after(self, conn: Connection, cursor: Any, statement: str, _values: Any, _ctx: Any, _many: bool) -> None:
-        if cursor.rowcount:  # an UPDATE that met no row is none
+        if cursor.rowcount or cursor.description:  # an UPDATE that met no row is none; SQLite counts no rows it returns
             conn.info.setdefault("said", []).append(statement)
 
     def _commit(self, connection: Connection) -> None:
@@ -60,7 +60,7 @@ class Passing:
 
 def _die_if_armed(armed: Path) -> None:
     try:
-        armed.rename(f"{armed}{HIT}")
+        armed.rename(f"{armed}{HIT}{os.getpid()}")
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
