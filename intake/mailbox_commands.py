@@ -154,8 +154,8 @@ def authorize_mailbox(*, address: str) -> None:
             row = mailboxes.get_mailbox(session, address)
             client, secret = mailboxes.oauth_of(row, desk.tokens)
         granted = asking.ask_permission(client, secret, address)
-        with _changing(desk, address) as row:
-            keep(row, desk.tokens, client, secret, granted, utc_now())
+        with _changing(desk, address) as row:  # a secret that was given while the person took their time stays
+            keep(row, desk.tokens, *mailboxes.oauth_of(row, desk.tokens), granted, utc_now())
             mailboxes.poll_soon(row)
     print(f"{client.name} permits it. Try it: letterdesk mailbox test {address}")
 

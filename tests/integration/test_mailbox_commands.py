@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from letterdesk import FAULTS, command
 from shared.config import Settings
 from shared.database import Database
-from shared.mailboxes import find_mailbox, oauth_of
+from shared.mailboxes import find_mailbox, get_mailbox, give_secret, oauth_of
 from shared.models import FolderCursor, Mailbox
+from shared.oauth import OAuthSecret
 from shared.tokens import Tokens
 from tests.dovecot import PASSWORD, Bearers, Dovecot, running_dovecot
 from tests.oauth_server import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, OAuthServer, running_oauth_server
@@ -231,3 +232,18 @@ def test_a_person_permits_it_on_another_device(desk: Desk, dovecot: Dovecot, oau
     assert "Logged in" in desk.done("mailbox", "test", SALES)
     box, tokens = kept(desk)
     assert {oauth_of(box, tokens)[1].refresh_token} < oauth.refresh_tokens
+
+
+def test_a_client_secret_that_is_given_while_somebody_permits_it_stays(desk: Desk, oauth: OAuthServer) -> None:
+    def meanwhile() -> None:
+        with desk.database.transaction() as session:
+            give_secret(get_mailbox(session, SALES), desk.tokens, OAuthSecret(client_secret="newer"))
+
+    oauth.forget()
+    oauth.interval = 1
+    options = ("--oauth", oauth.token_url, "--client-id", CLIENT_ID, "--device-url", oauth.device_url)
+    add(desk, *options, given=f"{CLIENT_SECRET}\n")
+    oauth.meanwhile = meanwhile
+    desk.done("mailbox", "authorize", SALES)
+    secret = oauth_of(*kept(desk))[1]
+    assert (secret.client_secret, {secret.refresh_token} < oauth.refresh_tokens) == ("newer", True)
