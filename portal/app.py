@@ -10,7 +10,8 @@ from http import HTTPStatus
 from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
@@ -127,8 +128,8 @@ def _init_faults(app: Flask) -> None:
     for code in FAULTS:
         app.register_error_handler(code, _fault)
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(OperationalError, _database_fault)
-    app.register_error_handler(InterfaceError, _database_fault)
+    for fault in (OperationalError, InterfaceError, NoFreeConnectionError):
+        app.register_error_handler(fault, _database_fault)
 
 
 def healthz() -> tuple[Response, int]:
@@ -163,11 +164,11 @@ def _fault(error: HTTPException) -> tuple[str, int]:
     return render_template("fault.html", heading=heading, sentence=sentence, code=code), code
 
 
-def _database_fault(error: DBAPIError) -> tuple[str, int]:
+def _database_fault(error: SQLAlchemyError) -> tuple[str, int]:
     """A database that is gone or too busy is said so; every other fault of it is ours, a 500."""
     if not fault_of(error).passes:
         raise error
-    logger.error("the database does not answer: %s", error.orig)
+    logger.error("the database does not answer: %s", error.__cause__ or error)
     g.database_is_away = True
     return _fault(ServiceUnavailable())
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 import zstandard
-from sqlalchemy import delete, select
+from sqlalchemy import Engine, delete, event, select
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from portal import arrivals
 from shared.database import Database
@@ -312,3 +313,17 @@ def test_mail_of_ours_that_did_not_arrive_is_listed_with_the_servers_words(
         assert f"550 no {recipient}" in page
     assert page.count("Send again</button>") == 4  # three, and all that failed
     assert page.count("It arrived</button>") == 1
+
+
+def test_where_all_connections_are_in_use_the_page_says_that_nothing_is_lost(portal: Visitor, agent: User) -> None:
+    def fail(*_: object) -> None:
+        raise NoFreeConnectionError("all connections are in use")
+
+    portal.sign_in(agent)
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        page = portal.get("/mail")
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
+    assert page.status_code == 503
+    assert "Nothing is lost" in page.text
