@@ -17,6 +17,7 @@ from shared.models import Alert
 QUIET = timedelta(hours=1)  # what comes and goes is told so often at most
 PATHS = {"mailbox": "/mailboxes", "expiry": "/mailboxes"}  # by the first word of the key
 USUAL_PATH = "/mail"
+DISK = "disk"  # the key of what is said while the disk is nearly full, and nothing is taken in
 
 
 def raise_alert(

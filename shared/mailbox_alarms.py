@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.alerts import end_alert, raise_alert
+from shared.alerts import DISK, end_alert, open_alerts, raise_alert
 from shared.mailbox_health import NEVER_POLLED, Health, State, expiry_of, health_of, is_forgotten, moment_of, step_of
 from shared.models import Mailbox
 
@@ -15,10 +15,12 @@ from shared.models import Mailbox
 def watch_mailboxes(session: Session, now: datetime, alarm_minutes: float) -> None:
     """Raise and end the alerts "mailbox:ID" and "expiry:ID" by how each mailbox is now.
 
-    Mailboxes are locked before alerts, and so that mail for them can be stored and queued meanwhile.
+    Mailboxes are locked before alerts, and so that mail for them can be stored and queued meanwhile. While the disk is
+    nearly full none is polled, which that alert says.
     """
+    is_full = any(alert.key == DISK for alert in open_alerts(session, now))
     for mailbox in session.scalars(select(Mailbox).order_by(Mailbox.id).with_for_update(key_share=True)):
-        if is_forgotten(mailbox, now, alarm_minutes):
+        if not is_full and is_forgotten(mailbox, now, alarm_minutes):
             mailbox.failing_since, mailbox.last_error = now, NEVER_POLLED  # the next poll that ends well forgets it
         _watch_polls(session, mailbox, health_of(mailbox, now, alarm_minutes), now)
         _watch_secret(session, mailbox, now)

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.alerts import end_alert, raise_alert
+from shared.alerts import DISK, end_alert, raise_alert
 from shared.config import Settings
 from shared.database import Database
 
 logger = logging.getLogger(__name__)
 
-ALERT = "disk"
 FRESH_SECONDS = 1.0
 RENEWED_SECONDS = 60.0  # how often an alert that goes on is written again, with what is free by then
 MEGABYTE = 1024 * 1024
@@ -98,9 +97,9 @@ class DiskRoom:
         try:
             with database.transaction() as session:
                 if shortage is None:
-                    end_alert(session, ALERT, now)
+                    end_alert(session, DISK, now)
                 else:
-                    raise_alert(session, ALERT, shortage.sentence, now)
+                    raise_alert(session, DISK, shortage.sentence, now)
         except SQLAlchemyError as error:
             logger.warning("the alert about the disk could not be written: %s", error.__cause__ or error)
             return

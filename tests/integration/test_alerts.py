@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from intake.alert_posts import post_news
 from intake.upkeep import keep_up
 from shared import accounts
-from shared.alerts import end_alert, locked_news, open_alerts, raise_alert
+from shared.alerts import DISK, end_alert, locked_news, open_alerts, raise_alert
 from shared.config import MAX_MINUTES, Settings
 from shared.database import Database
 from shared.mailbox_alarms import watch_mailboxes
@@ -124,6 +124,16 @@ def test_a_mailbox_that_nobody_polls_is_told_but_not_because_the_desk_was_off_fo
     assert told(sales) == []
     keep_up(sales, settings, morning + 15 * MINUTE)
     assert "letterdesk intake" in said(sales)[0]
+
+
+def test_a_mailbox_that_nobody_polls_because_the_disk_is_full_is_not_forgotten(
+    sales: Database, settings: Settings, now: datetime
+) -> None:
+    with sales.transaction() as session:
+        raise_alert(session, DISK, "The disk is full.", now)
+    for minutes in (60, 90):
+        keep_up(sales, settings, now + minutes * MINUTE)
+    assert said(sales) == ["The disk is full."]
 
 
 def test_a_mailbox_whose_poll_goes_on_for_hours_is_not_forgotten(
