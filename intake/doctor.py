@@ -28,11 +28,15 @@ def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[
     """Yield what was looked at, one after the other. The settings themselves have been read already."""
     yield True, f"The settings can be read; the desk's address is {settings.address}."
     try:
-        current = schema.is_current(database)
+        with database.engine.connect() as connection:
+            revision = schema.revision(connection)
     except SQLAlchemyError as error:
         yield False, f"The database cannot be reached: {str(error.__cause__ or error).strip().splitlines()[0]}"
         return
-    if not current:
+    if revision is None:
+        yield False, "The database is still empty; its tables are made by: letterdesk migrate"
+        return
+    if revision != schema.revisions()[-1]:
         yield False, "The database is not of this version; run: letterdesk migrate"
         return
     yield True, "The database answers and is of this version."

@@ -23,6 +23,15 @@ KEY_FILE = "secret.key"
 MAX_HOURS = 10_000.0
 MAX_DAYS = 3650.0
 MAX_MINUTES = 100_000.0
+BOUNDS = {
+    "greater_than_equal": "it must be at least {ge:g}",
+    "greater_than": "it must be more than {gt:g}",
+    "less_than_equal": "it must be at most {le:g}",
+    "string_too_long": "it must have at most {max_length} characters",
+    "int_parsing": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "finite_number": "it must be a number",
+}
 
 
 class ConfigError(UserError):
@@ -141,7 +150,8 @@ def load_settings(*, keep_key: bool = True) -> Settings:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    said = first["msg"].removeprefix("Value error, ")
+    bound = BOUNDS.get(first["type"])
+    said = bound.format(**first.get("ctx", {})) if bound else first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return said
     return f"LETTERDESK_{str(first['loc'][0]).upper()} is wrong: {said}"
@@ -150,7 +160,7 @@ def _sentence(error: ValidationError) -> str:
 def _kept_key(folder: Path) -> str:
     path = folder / KEY_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = path.read_bytes().strip() if path.exists() else _make_key(path).encode()
     except OSError as error:
         raise ConfigError(f"LETTERDESK_DATA_DIR is wrong: {path} cannot be used ({error.strerror})") from None

@@ -26,10 +26,14 @@ def probe(account: Account, proof: str | TokenSource, tls: ssl.SSLContext | None
         folders = [Folder(client, name, readonly=True) for name in account.folders]
         return (
             f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}.",
-            *(f"The folder “{folder.name}” holds {folder.exists} mails." for folder in folders),
+            *(f"The folder “{folder.name}” holds {_mails(folder.exists)}." for folder in folders),
             *_idle_sentences(client),
             *_policy_sentences(client, account),
         )
+
+
+def _mails(count: int) -> str:
+    return "1 mail" if count == 1 else f"{count} mails"
 
 
 def _idle_sentences(client: IMAPClient) -> list[str]:

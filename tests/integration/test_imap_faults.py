@@ -290,7 +290,7 @@ def test_a_probe_says_what_a_poll_would_find_and_changes_nothing(
         account = read_account(session, mailbox, tokens)
     first, second, third = probe(account, account.password)
     assert first.endswith(f"as {dovecot.user}, not protected.")
-    assert second == "The folder “INBOX” holds 1 mails."
+    assert second == "The folder “INBOX” holds 1 mail."
     assert third == "The folder “Done” will be made."
     assert dovecot.uids(criteria="UNSEEN") == [1]
     assert PASSWORD not in repr(account)

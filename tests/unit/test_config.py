@@ -106,6 +106,24 @@ def test_a_wrong_value_stops_with_one_sentence_that_names_it_and_tells_no_passwo
     assert SECRET not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("UNDO_SECONDS", "601", "it must be at most 600"),
+        ("HOLD_HOURS", "0", "it must be more than 0"),
+        ("HOLD_HOURS", "soon", "it must be a number"),
+        ("HOLD_HOURS", "inf", "it must be a number"),
+        ("TRUSTED_PROXIES", "-1", "it must be at least 0"),
+        ("TRUSTED_PROXIES", "many", "it must be a whole number"),
+        ("DESK_NAME", "x" * 101, "it must have at most 100 characters"),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_told_the_bound(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    assert refused(monkeypatch, name, value) == f"LETTERDESK_{name} is wrong: {sentence}"
+
+
 def test_mail_that_is_sent_for_real_needs_an_address_of_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "LETTERDESK_ADDRESS" in refused(monkeypatch, "OUTGOING", "smtp://mail.example.org")
     assert "LETTERDESK_ADDRESS" in refused(monkeypatch, "OUTGOING", "SMTPS://mail.example.org")
@@ -186,3 +204,8 @@ def test_a_listening_address_is_split_into_host_and_port(value: str, parts: tupl
 def test_links_in_mails_begin_without_a_double_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERDESK_PORTAL_URL", "https://desk.example.org/help/")
     assert load_settings().portal_base_url == "https://desk.example.org/help"
+
+
+def test_a_data_folder_that_is_made_is_its_owners_alone() -> None:
+    load_settings()
+    assert Path("var").stat().st_mode & 0o777 == 0o700
