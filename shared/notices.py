@@ -57,6 +57,7 @@ def _tell(
             path=path_of(alerts[0].key),
             now=now,
             caps=caps,
+            is_urgent=True,
         )
         for admin in admins
     ]

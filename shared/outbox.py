@@ -2,7 +2,8 @@
 
 Automatic mail is capped (`shared/caps.py`) and kept from addresses that it came back from; a person's reply is neither.
 A notice of a status counts like any other, but since a person causes each of them they cannot loop: they go on up to
-four times the cap, so that an administrator who tidies up tells everybody, and a script gone wild does not.
+four times the cap, so that an administrator who tidies up tells everybody, and a script gone wild does not. So does
+what is urgent: strangers who have themselves acknowledged until a cap is reached do not silence it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from shared.models import (
 from shared.references import reference_key
 from shared.tokens import Tokens
 
-A_PERSONS_SHARE = 4
+MORE_ROOM = 4
 
 
 def queue_acknowledgement(
@@ -112,12 +113,14 @@ def queue_notice(
     now: datetime,
     ticket: Ticket | None = None,
     caps: Caps = DEFAULT_CAPS,
+    is_urgent: bool = False,
 ) -> Delivery | None:
     """Tell somebody who works here. `path` is where it stands in the portal.
 
-    None where a cap is reached or no mail reaches them.
+    None where a cap is reached, four times for what `is_urgent`, or no mail reaches them.
     """
-    if not _has_room(session, user, DeliveryCause.NOTICE, ticket, caps, now):
+    times = MORE_ROOM if is_urgent else 1
+    if not _has_room(session, user, DeliveryCause.NOTICE, ticket, caps, now, times=times):
         return None
     message_id = f"n{secrets.token_hex(12)}@{_domain(mailbox)}"
     delivery = _delivery(mailbox, DeliveryCause.NOTICE, user.email, user.name, message_id, now)
@@ -164,7 +167,8 @@ def _queue_automatic(
     caps: Caps,
 ) -> Delivery | None:
     requester = ticket.requester
-    if not _has_room(session, requester, cause, ticket, caps, now):
+    times = MORE_ROOM if cause is DeliveryCause.STATUS else 1
+    if not _has_room(session, requester, cause, ticket, caps, now, times=times):
         return None
     message_id = tokens.message_id(ticket.id, _domain(ticket.mailbox))
     delivery = _delivery(ticket.mailbox, cause, requester.email, requester.name, message_id, now)
@@ -176,12 +180,11 @@ def _queue_automatic(
 
 
 def _has_room(
-    session: Session, user: User, cause: DeliveryCause, ticket: Ticket | None, caps: Caps, now: datetime
+    session: Session, user: User, cause: DeliveryCause, ticket: Ticket | None, caps: Caps, now: datetime, *, times: int
 ) -> bool:
-    """Whether automatic mail to this person may go out now. A cap that stops it is noted."""
+    """Whether automatic mail to this person may go out now, at so many times the caps. A cap that stops it is noted."""
     if not is_reachable(user, user.email) or people.suspension_of(user) is not None:
         return False
-    times = A_PERSONS_SHARE if cause is DeliveryCause.STATUS else 1
     full = reached(session, caps, recipient=user.email, ticket=ticket, now=now, times=times)
     if full is not None:
         note(session, full, cause=cause, ticket=ticket, now=now)
