@@ -1,6 +1,7 @@
 """`make crash`: storms on SQLite and on PostgreSQL, and what they left. Exit status 1 where anything is amiss.
 
-The two run side by side, since each waits much. It writes into temporary folders only; `--log FILE` keeps what the desks said.
+The two run side by side, since each waits much. It writes into temporary folders only; `--log FILE` keeps what the
+desks said.
 """
 
 from __future__ import annotations
