@@ -29,7 +29,12 @@ class Contents:
     def __str__(self) -> str:
         if self.unreadable:
             return "a file that is no readable database"
-        return f"a desk with {self.tickets} tickets, {self.mails} mails and {self.accounts} accounts"
+        counted = (_counted(self.tickets, "ticket"), _counted(self.mails, "mail"), _counted(self.accounts, "account"))
+        return "a desk with {}, {} and {}".format(*counted)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"1 {thing}" if number == 1 else f"{number} {thing}s"
 
 
 class Store(Protocol):

@@ -297,7 +297,7 @@ def test_a_desk_that_is_not_empty_is_replaced_only_when_asked(
     room.take(mail("Since then", subject="Something new"))
     before = here.rows()
     room.database.close()
-    with pytest.raises(BackupError, match=r"3 tickets, 4 mails and 1 accounts.*--replace"):
+    with pytest.raises(BackupError, match=r"3 tickets, 4 mails and 1 account.*--replace"):
         here.run("restore", str(file), key=SECRET)
     assert here.rows() == before
 
