@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from intake.receiving.lmtp import LmtpSession
+from intake.receiving.open_files import allow_connections
 from intake.receiving.smtp import Limits, Listener, SmtpServer
 from intake.receiving.smtp_session import SmtpSession
 from intake.receiving.spool import Spool
@@ -14,14 +16,21 @@ from shared.config import Settings, host_and_port
 from shared.database import Database
 from shared.setting_values import networks
 
+logger = logging.getLogger(__name__)
+
 
 def open_front_door(
     settings: Settings, *, spool: Spool, database: Database, has_room: Callable[[], bool]
 ) -> SmtpServer | None:
-    """The server that the settings ask for, not started yet; None where they ask for none."""
+    """The server that the settings ask for, not started yet; None where they ask for none.
+
+    This process may have as many files open from now on as the connections need.
+    """
     listeners = listeners_of(settings)
     if not listeners:
         return None
+    if too_few := allow_connections(settings.smtp_max_connections):
+        logger.warning(too_few)
     return SmtpServer(
         listeners=listeners,
         spool=spool,

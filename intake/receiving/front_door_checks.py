@@ -1,4 +1,4 @@
-"""What `letterdesk doctor` says about the way in: addresses to listen on, the certificate, room on the disk."""
+"""What `letterdesk doctor` says about the way in: addresses to listen on, the certificate, files, room on the disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from intake.receiving.front_door import certificate_of, listeners_of
+from intake.receiving.open_files import allow_connections
 from intake.receiving.room import DiskRoom
 from intake.receiving.smtp import Listener, sentence_of
 from intake.receiving.tls import CERT, CertificateError
@@ -28,6 +29,8 @@ def look_at_front_door(settings: Settings, database: Database, now: datetime) ->
         yield _door(listener)
     if certificate_of(settings) is not None:
         yield _certificate(settings, now)
+    if too_few := allow_connections(settings.smtp_max_connections):
+        yield False, too_few
     shortage = DiskRoom.of(settings, database).shortage()
     yield (True, "There is room on the disk.") if shortage is None else (False, shortage.sentence)
 
