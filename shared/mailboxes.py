@@ -185,7 +185,7 @@ def oauth_of(mailbox: Mailbox, tokens: Tokens) -> tuple[OAuthClient, OAuthSecret
         raise MailboxError(f"{mailbox.address} has no access tokens; it was added without --oauth.")
     secret = tokens.decrypt(mailbox.imap_secret)
     if secret is None:
-        raise MailboxError("The stored secret cannot be read with this SECRET_KEY; set it again.")
+        raise MailboxError("The stored secret cannot be read with this LETTERDESK_SECRET_KEY; set it again.")
     return OAuthClient.of(mailbox.oauth), OAuthSecret.of(secret)
 
 

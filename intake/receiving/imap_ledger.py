@@ -57,7 +57,7 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
         raise ImapFault("The mailbox has no IMAP server")
     password = tokens.decrypt(mailbox.imap_secret) if mailbox.imap_secret else None
     if password is None:
-        raise ImapFault("The stored password cannot be read with this SECRET_KEY; set the password again")
+        raise ImapFault("The stored password cannot be read with this LETTERDESK_SECRET_KEY; set the password again")
     try:
         server = parse_imap_url(mailbox.imap_url)
     except MailboxError as error:

@@ -129,7 +129,7 @@ def _read(session: Session, mailbox_id: int, tokens: Tokens) -> _Held:
         raise TokenFault("The mailbox is not set up for access tokens")
     secret = tokens.decrypt(mailbox.imap_secret)
     if secret is None:
-        raise TokenFault("The stored secret cannot be read with this SECRET_KEY; set it again")
+        raise TokenFault("The stored secret cannot be read with this LETTERDESK_SECRET_KEY; set it again")
     return _Held(
         address=mailbox.address,
         client=OAuthClient.of(mailbox.oauth),

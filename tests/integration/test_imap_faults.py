@@ -98,7 +98,7 @@ def test_an_unknown_host_is_said(database: Database, tokens: Tokens) -> None:
 def test_a_password_under_another_key_is_said(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
     mailbox = imap_mailbox(database, tokens, new_mailbox(dovecot.url))
     result = poll(mailbox, polling(database, Tokens("another secret key")))
-    assert "cannot be read with this SECRET_KEY" in (result.fault or "")
+    assert "cannot be read with this LETTERDESK_SECRET_KEY" in (result.fault or "")
 
 
 @pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])

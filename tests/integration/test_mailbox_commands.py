@@ -178,7 +178,7 @@ def test_secrets_of_a_mailbox_are_read_after_the_key_has_changed(
 ) -> None:
     add(desk, url=dovecot.fresh().url)
     monkeypatch.setenv("LETTERDESK_SECRET_KEY", "another-secret-key-of-this-desk")
-    assert "cannot be read with this SECRET_KEY" in refusal(desk, "test", SALES)
+    assert "cannot be read with this LETTERDESK_SECRET_KEY" in refusal(desk, "test", SALES)
     monkeypatch.setenv("LETTERDESK_SECRET_KEY_OLD", settings.secret_key)
     assert "Logged in" in desk.done("mailbox", "test", SALES)
 
