@@ -130,11 +130,12 @@ class Kills:
 
 
 def _some_of(wanted: Counter[str], chance: random.Random) -> list[str]:
-    """A point that is still wanted, and beside it those that are reached seldom, one of each stage.
+    """A point, and beside it those that are reached seldom, one of each stage: of those that were hit least.
 
     Of each stage one only: were several armed, the first of them would always be hit.
     """
-    left = [name for name, times in wanted.items() if times > 0] or list(wanted)
-    patient = {name.partition(":")[0]: name for name in chance.sample(left, len(left)) if name.startswith(PATIENT)}
-    quick = [name for name in left if not name.startswith(PATIENT)]
-    return [*([chance.choice(quick)] if quick else []), *patient.values()]
+    stages: dict[str, list[str]] = {"": []}
+    for name in chance.sample(list(wanted), len(wanted)):
+        stages.setdefault(name.partition(":")[0] if name.startswith(PATIENT) else "", []).append(name)
+    drawn = [max(names, key=wanted.__getitem__) for names in stages.values() if names]
+    return [name for name in drawn if wanted[name] > 0] or drawn[:1]

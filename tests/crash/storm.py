@@ -24,7 +24,7 @@ from tests.crash.mails import Mail
 from tests.crash.peers import Gate, MailServer, Peer, Person
 from tests.crash.processes import StormDesk
 from tests.crash.verdict import Evidence, Verdict, judge, missing, unfinished
-from tests.crash.watch import Watch, now
+from tests.crash.watch import LEASE, Watch, now
 from tests.dovecot import PASSWORD as IMAP_PASSWORD
 from tests.dovecot import Dovecot, running_dovecot
 from tests.mail_sink import MailSink, mail_sink
@@ -45,7 +45,10 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a storm was and what it left behind."""
+    """What a storm was and what it left behind.
+
+    `longest_pause`: for how many seconds a desk at work left alone, at most, what was free after the end of a lease.
+    """
 
     database: str
     kills: Mapping[str, int]
@@ -65,6 +68,7 @@ class Result:
             "never hit": self.never_hit,
             "policy not applied": self.left_on_server,
             "leases too long": self.leases_too_long,
+            "left lying": (f"{self.longest_pause:.1f} s",) if self.longest_pause > LEASE.total_seconds() else (),
         }
         return {**self.verdict.faults, **{name: found for name, found in others.items() if found}}
 
