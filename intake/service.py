@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -130,16 +131,19 @@ class Intake:
     def stop(self) -> None:
         """Stop receiving, store what was accepted, and end after the work at hand; also where `start` failed."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
-        self._pollers.stop()
-        if self._front_door is not None:
-            self._front_door.stop()
+            self._scheduler.pause()
+        with ThreadPoolExecutor(2, thread_name_prefix="stop") as both:  # a mail server that hangs delays no client
+            both.submit(self._pollers.stop)
+            if self._front_door is not None:
+                both.submit(self._front_door.stop)
         self._spool.stop()
         self._pipeline.stop()
         self._delivering.stop()
         self._outbox.stop()
         self._other_servers.stop()
         self._delivering.close()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
 
     def fault(self) -> str | None:
         """Say which part of it has ended that should not have; None where all work."""
