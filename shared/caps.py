@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shared.alerts import raise_alert
 from shared.config import Settings
 from shared.models import Alert, Counter, Delivery, DeliveryCause, Event, EventKind, Ticket
+from shared.models.delivery import counted_as
 
 COUNTED = (DeliveryCause.ACKNOWLEDGEMENT, DeliveryCause.STATUS, DeliveryCause.NOTICE)
 TURN = "automatic"  # the counter whose row lock says who may queue automatic mail now
@@ -148,9 +149,10 @@ def _as_one(alike: Sequence[Alert], one: str, many: str) -> Alert:
 
 def _that_hold(caps: Caps, recipient: str, ticket: Ticket | None) -> list[_Cap]:
     """The caps on a mail to this recipient about this ticket."""
-    address = f"{ALERTS}address:{recipient.lower()}"[:KEY_LIMIT]
-    to_address = Delivery.recipient == recipient
-    held = [_Cap(name=f"to {recipient}", span=HOUR, most=caps.address_hour, where=to_address, key=address)]
+    person = counted_as(recipient)
+    address = f"{ALERTS}address:{person}"[:KEY_LIMIT]
+    to_address = Delivery.counted_as == person
+    held = [_Cap(name=f"to {person}", span=HOUR, most=caps.address_hour, where=to_address, key=address)]
     if ticket is not None:
         key, of_ticket = f"{ALERTS}ticket:{ticket.id}", Delivery.ticket_id == ticket.id
         held.append(_Cap(name=f"of ticket {ticket.id}", span=DAY, most=caps.ticket_day, where=of_ticket, key=key))

@@ -58,6 +58,17 @@ def test_a_reached_cap_suppresses_acknowledgements_says_so_on_the_ticket_and_res
     assert len(desk.every(Delivery)) == most + 1
 
 
+def test_all_plus_addresses_of_one_address_share_its_cap(desk: Mailroom) -> None:
+    name, _, domain = ANNA.partition("@")
+    for number in range(DEFAULT_CAPS.address_hour + 3):
+        sender = f"{name.upper()}+{number}@{domain}"
+        desk.put(mail(sender=sender, subject=f"Matter {number}"), envelope_from=sender)
+    desk.work()
+
+    assert len(desk.every(Article)) == DEFAULT_CAPS.address_hour + 3
+    assert len(desk.every(Delivery)) == DEFAULT_CAPS.address_hour
+
+
 def test_a_cap_for_one_address_leaves_the_others_alone(desk: Mailroom) -> None:
     desk.put(*(mail(subject=f"Matter {n}") for n in range(DEFAULT_CAPS.address_hour + 1)))
     desk.put(mail(sender=EVE), envelope_from=EVE)

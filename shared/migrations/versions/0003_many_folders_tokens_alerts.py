@@ -25,6 +25,7 @@ NEW_COLUMNS = (
     ("folder_cursor", "renewed_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "notes", sa.JSON(), "[]"),
     ("inbound_message", "started_at", sa.DateTime(timezone=True), None),
+    ("delivery", "counted_as", sa.String(length=320), ""),
     ("mailbox", "oauth", sa.JSON(), None),
     ("mailbox", "access_token", sa.String(), None),
     ("mailbox", "access_expires_at", sa.DateTime(timezone=True), None),
@@ -57,7 +58,8 @@ def upgrade() -> None:
         op.alter_column("mailbox", "imap_secret", type_=sa.String())
     op.drop_column("mailbox", "folder")
     op.drop_index("ix_delivery_recipient", "delivery")
-    op.create_index("ix_delivery_recipient", "delivery", ["recipient", "created_at"])
+    op.execute("UPDATE delivery SET counted_as = lower(recipient)")
+    op.create_index("ix_delivery_counted_as", "delivery", ["counted_as", "created_at"])
     op.execute("INSERT INTO counter (name, value) VALUES ('automatic', 0)")
     for change in NEW_WORDS:
         _allow(*change)
