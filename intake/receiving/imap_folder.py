@@ -121,25 +121,31 @@ class Folder:
             return None
 
     def section(self, uid: int, name: str, most: int) -> bytes:
-        """The first `most` bytes of a section (RFC 9051 section 6.4.5), fetched in pieces; less where there is less."""
+        """The first `most` bytes of a section (RFC 9051 section 6.4.5), fetched in pieces; less where there is less.
+
+        Nothing where the server refuses one of the pieces: a part that is cut off would pass for a whole one.
+        """
         pieces: list[bytes] = []
         got = 0
         while got < most:
             wish = min(PIECE, most - got)
             piece = self._piece(uid, name, got, wish)
+            if piece is None:
+                return b""
             pieces.append(piece)
             got += len(piece)
             if len(piece) < wish:
                 break
         return b"".join(pieces)[:most]
 
-    def _piece(self, uid: int, name: str, start: int, length: int) -> bytes:
+    def _piece(self, uid: int, name: str, start: int, length: int) -> bytes | None:
+        """A piece of a section, empty behind its end; None where the server does not hand it out."""
         try:
             answer = self._client.fetch([uid], [f"BODY.PEEK[{name}]<{start}.{length}>"]).get(uid, {})
         except IMAPClientAbortError:
             raise
         except (IMAPClientError, *GARBAGE):
-            return b""
+            return None
         found = next((value for word, value in answer.items() if word.startswith(b"BODY[")), None)
         return found if isinstance(found, bytes) else b""
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imapclient.exceptions import IMAPClientError
 
-from intake.receiving.imap_folder import BATCH_MAILS, SEARCH_WINDOW, Folder, Standing, batches
+from intake.receiving.imap_folder import BATCH_MAILS, PIECE, SEARCH_WINDOW, Folder, Standing, batches
 
 
 class Server:
@@ -29,6 +30,21 @@ class Server:
         return found[::-1]
 
 
+class ServerWithLargePart(Server):
+    """Hands out a part of three pieces, up to the piece that it refuses."""
+
+    def __init__(self, refused: int) -> None:
+        super().__init__([1])
+        self.content = bytes(range(256)) * (3 * PIECE // 256)
+        self.refused = refused
+
+    def fetch(self, uids: list[int], wanted: list[str]) -> dict[int, dict[bytes, bytes]]:
+        start, length = map(int, wanted[0].partition("<")[2].rstrip(">").split("."))
+        if start // PIECE == self.refused:
+            raise IMAPClientError("cannot read that")
+        return {uids[0]: {b"BODY[2]<%d>" % start: self.content[start : start + length]}}
+
+
 def uids_after(server: Server, last: int) -> list[int]:
     return list(Folder(server, "INBOX").uids_after(last))
 
@@ -43,6 +59,13 @@ def test_a_very_large_folder_is_searched_piece_by_piece() -> None:
     server = Server(list(range(1, SEARCH_WINDOW * 2 + 13)))
     assert uids_after(server, 10) == server.uids[10:]
     assert server.searches == 3
+
+
+def test_a_large_part_is_fetched_whole_or_not_at_all() -> None:
+    whole, cut = ServerWithLargePart(refused=9), ServerWithLargePart(refused=2)
+    assert Folder(whole, "INBOX").section(1, "2", 10 * PIECE) == whole.content
+    assert Folder(whole, "INBOX").section(1, "2", PIECE + 7) == whole.content[: PIECE + 7]
+    assert Folder(cut, "INBOX").section(1, "2", 10 * PIECE) == b""
 
 
 @settings(deadline=None)
