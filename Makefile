@@ -1,6 +1,7 @@
 # `make run` starts a desk, `make test` runs all tests; both install what they need. `make help` lists the rest.
 
 PYTHON ?= python3
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -24,8 +25,8 @@ setup-dev: $(VENV)/.installed-dev
 servers:
 	@sh tests/install_packages.sh servers
 
-test: servers setup-dev check ## install everything the tests need, check, and run all tests
-	@$(BIN)/python -m pytest
+test: servers setup-dev check ## install everything the tests need, check, and run all tests, JOBS=3 at once
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal --durations=15
 
 check: setup-dev node_modules/.installed ## lint, types, who imports whom, dependencies, migrations, compiled styles
 	$(BIN)/ruff format --check --quiet .
