@@ -36,7 +36,7 @@ from shared.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-TRIED_TURN = 2  # every second claim begins with mail that was tried before, so that what the dead left goes on soon
+TRIED_TURN = 2  # every second claim begins with mail that was tried twice
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
@@ -96,7 +96,10 @@ class Pipeline:
         return len(ids)
 
     def claim(self, session: Session, only: Sequence[int] | None = None) -> list[int]:
-        """Claim new mail in a batch; mail that was tried before comes alone, and has its turn under load as well."""
+        """Claim mail in a batch, once more where the first try of it ended; what was tried twice comes alone.
+
+        So what a dead process left goes on at once, and what killed two is found. Both have their turn under load.
+        """
         self._give_back(session)
         self._claims += 1
         tried_first = self._claims % TRIED_TURN == 0
@@ -119,7 +122,7 @@ class Pipeline:
 
     def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:
         now = self._clock()
-        wanted = InboundMessage.attempts > 0 if tried else InboundMessage.attempts == 0
+        wanted = InboundMessage.attempts > 1 if tried else InboundMessage.attempts <= 1
         return queue.claim(
             session,
             InboundMessage,
