@@ -112,7 +112,12 @@ class Kills:
             return [name] if has_come.wait(seconds) and self._desk.kill_intake() else []
 
     def _inside(self, names: Sequence[str], seconds: float) -> list[str]:
-        """Arm these points; now and then two are hit, by two processes at one moment."""
+        """Let the desk go on a little, then arm these points; now and then two are hit, by two processes at once.
+
+        A desk that always dies of its first step gives the same mail one more try each time, until it gives it up.
+        """
+        self._desk.wait_until_it_takes_mail()
+        time.sleep(LONGEST_CALM / 4)
         folder = self._desk.points
         for name in names:
             (folder / name).touch()
