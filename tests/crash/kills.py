@@ -58,7 +58,10 @@ class Kills:
         self._cluster = cluster
 
     def rage(self, plan: Plan, chance: random.Random, end: float) -> tuple[str, ...]:
-        """Carry out the plan, or what of it can be until `end`; returns the points that were never reached."""
+        """Carry out the plan, or what of it can be until `end`, and then what was never reached.
+
+        Returns the points that were not reached then either.
+        """
         wanted = Counter(plan.points)
         for kind in plan.kinds(chance):
             if time.monotonic() > end:
@@ -69,7 +72,7 @@ class Kills:
                 self._at_any_moment("intake", chance)
             self._desk.start()
         for name in dict.fromkeys(plan.points):
-            if not self.hits[name] and time.monotonic() < end:
+            if not self.hits[name]:
                 self._at_one_of([name], LAST_REACH_SECONDS, wanted)
                 self._desk.start()
         return tuple(name for name in dict.fromkeys(plan.points) if not self.hits[name])
