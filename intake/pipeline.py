@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import and_, update
@@ -20,16 +20,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
+from intake.apart import Apart
+from intake.reading import Reader, Stored, read
 from intake.routing.decide import decide
 from intake.routing.outlook import after
-from intake.stored import Reader, Stored, load, parts, read, sizes_of
+from intake.stored import load, parts, sizes_of
 from intake.types import ACTIONS, Arrival, Decision, Facts
 from shared import queue
 from shared.caps import DEFAULT_CAPS, Caps, caps_of
 from shared.config import Settings
 from shared.database import Database
 from shared.database_faults import Fault, again_after_conflicts, fault_of
-from shared.inbound import is_refreshing
 from shared.models import InboundMessage, InboundState
 from shared.tokens import Tokens
 
@@ -37,9 +38,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 50
 TRIED_TURN = 2  # every second claim begins with mail that was tried twice
-MAX_ATTEMPTS = 5
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(minutes=5)
+MAX_UNENDED = 20  # tries whose process, or connection to the database, ended with them; mostly it was not the mail
 NOBODYS = (Fault.CONFLICT, Fault.OVERLOADED)  # faults of the database for which no mail can be to blame
 
 Clock = Callable[[], datetime]
@@ -60,7 +59,8 @@ class LeaseLostError(Exception):
 class Pipeline:
     """Processes stored mail. Any number of them, in any number of processes, may run on one database.
 
-    One of them works in one thread. `sleep` and `chance` (0 to 1) are the pauses between two tries.
+    One of them works in one thread. `reader` can be pickled. `sleep` and `chance` (0 to 1) are the
+    pauses between two tries.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Pipeline:
         self._tokens = tokens
         self._clock = clock or (lambda: datetime.now(UTC))
         self._reader = reader or read
+        self._apart = Apart(self._reader)
         self._caps = caps
         self._sleep = sleep
         self._chance = chance
@@ -93,12 +94,15 @@ class Pipeline:
         with self._database.transaction() as session:
             ids = self.claim(session, only)
         self.process(ids)
+        if not ids:
+            self._apart.close()
         return len(ids)
 
     def claim(self, session: Session, only: Sequence[int] | None = None) -> list[int]:
         """Claim mail in a batch, once more where the first try of it ended; what was tried twice comes alone.
 
-        So what a dead process left goes on at once, and what killed two is found. Both have their turn under load.
+        So what a dead process left goes on at once, and what killed two is found. Both have their turn under load, and
+        of what was tried twice the least tried comes first, so that none stands before the others for ever.
         """
         self._give_back(session)
         self._claims += 1
@@ -122,7 +126,8 @@ class Pipeline:
 
     def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:
         now = self._clock()
-        wanted = InboundMessage.attempts > 1 if tried else InboundMessage.attempts <= 1
+        tries = InboundMessage.attempts
+        wanted = tries >= queue.TOGETHER if tried else tries < queue.TOGETHER
         return queue.claim(
             session,
             InboundMessage,
@@ -131,7 +136,8 @@ class Pipeline:
             now=now,
             limit=1 if tried else BATCH,
             where=wanted if only is None else and_(wanted, InboundMessage.id.in_(only)),
-            stray_after=2 * LONGEST_PAUSE,
+            stray_after=2 * record.LONGEST_PAUSE,
+            least_tried_first=tried,
             started_at=now,
         )
 
@@ -189,13 +195,13 @@ class Pipeline:
         return decided
 
     def _load(self, ids: Sequence[int]) -> list[Stored]:
-        """Load mails. One that has ended its process, or the connection to the database, too often is put aside."""
+        """Load mails. One whose tries have ended with their process, or their database, far too often is put aside."""
         with self._database.reading() as session:
             mails = load(session, ids)
         for mail in mails:
-            if mail.attempts > MAX_ATTEMPTS + 1:
-                self._note_failure(mail.inbound_id, "No try to process it came to its end.")
-        return [mail for mail in mails if mail.attempts <= MAX_ATTEMPTS + 1]
+            if mail.unended > MAX_UNENDED:
+                self._note_failure(mail.inbound_id, "No try to process it came to its end.", is_last=True)
+        return [mail for mail in mails if mail.unended <= MAX_UNENDED]
 
     def _read(self, mails: Sequence[Stored]) -> Iterator[Arrival]:
         """Read mails with no transaction open; a long batch keeps its lease."""
@@ -206,27 +212,17 @@ class Pipeline:
                 with self._database.transaction() as session:
                     self._renew(session, ids)
                 renewed = self._clock()
-            yield self._reader(mail)
+            yield self._apart(mail) if mail.unended > queue.TOGETHER else self._reader(mail)
 
     def _renew(self, session: Session, ids: Sequence[int]) -> None:
         if not queue.renew(session, InboundMessage, ids, owner=self._owner, now=self._clock()):
             raise LeaseLostError
 
-    def _note_failure(self, number: int, said: str) -> None:
-        """Note what went wrong, and when it is tried again; or put the mail aside."""
+    def _note_failure(self, number: int, said: str, *, is_last: bool = False) -> None:
         with self._database.transaction() as session:
             row = session.get_one(InboundMessage, number, with_for_update=True)
-            if row.lease_by != self._owner:
-                return
-            row.last_error = record.clean(said, 2000)
-            row.lease_by = row.lease_until = None
-            if is_refreshing(row):
-                row.state, row.person_order = InboundState.PROCESSED, None
-            elif row.attempts >= MAX_ATTEMPTS:
-                _quarantine(row, self._clock())
-            else:
-                wait = queue.pause(row.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, chance=self._chance())
-                row.due_at = self._clock() + wait
+            if row.lease_by == self._owner:
+                record.note_failure(row, said, self._clock(), self._chance(), is_last=is_last)
 
 
 def open_pipeline(settings: Settings, database: Database, tokens: Tokens, *, clock: Clock | None = None) -> Pipeline:
@@ -241,8 +237,3 @@ def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iter
         decision = decide(arrival, facts, tokens)
         facts = after(facts, arrival, decision)
         yield arrival, decision
-
-
-def _quarantine(row: InboundMessage, now: datetime) -> None:
-    row.state = InboundState.QUARANTINED
-    row.action, row.reason, row.clues, row.processed_at = "quarantine", "It could not be processed.", [], now

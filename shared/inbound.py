@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared import queue
 from shared.models import InboundMessage, InboundRaw, InboundState, Ticket, User
 
 WAITING = frozenset({InboundState.HELD, InboundState.QUARANTINED, InboundState.DISCARDED})
@@ -75,9 +76,10 @@ def is_refreshing(inbound: InboundMessage) -> bool:
 
 
 def requeue(inbound: InboundMessage, now: datetime) -> None:
-    """Put a row back to where the worker finds it."""
+    """Put a row back to where the worker finds it. What was put aside as deadly is tried alone from the start."""
+    is_suspect = inbound.state is InboundState.QUARANTINED and inbound.attempts - inbound.failures >= queue.TOGETHER
     inbound.state = InboundState.RECEIVED
-    inbound.attempts = 0
+    inbound.attempts, inbound.failures = (queue.TOGETHER if is_suspect else 0), 0
     inbound.due_at = now
     inbound.lease_by = inbound.lease_until = inbound.last_error = None
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shared.models import Delivery, InboundMessage
 
 LEASE = timedelta(seconds=30)
+TOGETHER = 2  # so often work is tried together with other work; what was not done then is tried alone
 
 Row = type[InboundMessage] | type[Delivery]
 
@@ -30,9 +31,12 @@ def claim(
     limit: int,
     where: ColumnElement[bool] | None = None,
     stray_after: timedelta | None = None,
+    least_tried_first: bool = False,
     **values: Any,
 ) -> list[int]:
     """Take up to `limit` rows that are due and nobody's, oldest first; returns their ids in that order.
+
+    With `least_tried_first` the tries come before the age, so that no row stands first at each death of its worker.
 
     `where` narrows the choice, `values` are written to the rows as well. Rows that another transaction is
     just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer). What is due later than
@@ -41,7 +45,8 @@ def claim(
     chosen = select(row.id).where(row.state.in_(states), is_free(row, now))
     if where is not None:
         chosen = chosen.where(where)
-    chosen = chosen.order_by(row.due_at, row.id).limit(limit).with_for_update(skip_locked=True)
+    order = (row.attempts, row.due_at, row.id) if least_tried_first else (row.due_at, row.id)
+    chosen = chosen.order_by(*order).limit(limit).with_for_update(skip_locked=True)
     ids = session.scalars(chosen.where(row.due_at <= now)).all()
     if not ids and stray_after is not None:
         ids = session.scalars(chosen.where(row.due_at > now + stray_after)).all()

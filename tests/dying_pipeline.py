@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from intake.pipeline import Pipeline
-from intake.stored import Stored, read
+from intake.reading import Stored, read
 from intake.types import Arrival
 from shared.database import Database
 from shared.tokens import Tokens

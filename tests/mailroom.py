@@ -10,8 +10,8 @@ from typing import TypeVar
 from sqlalchemy import inspect, select
 
 from intake.pipeline import Pipeline
+from intake.reading import Reader
 from intake.receiving.ledger import compress, store
-from intake.stored import Reader
 from intake.types import RawMessage, Source
 from shared import people
 from shared.addresses import address_key

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from intake.record.apply import apply
-from intake.record.storable import clean
+from intake.record.failures import LONGEST_PAUSE, note_failure
 
-__all__ = ["apply", "clean"]
+__all__ = ["LONGEST_PAUSE", "apply", "note_failure"]

@@ -32,8 +32,9 @@ class InboundMessage(Queued, Base):
     (`message_id` to `kind`) are filled when it has been read. `quiet`: it causes no mail.
     `person_order` is what a person decided about it: {"action": "join" | "open" | "refresh", "ticket": number
     or None, "by": user id}; it is carried out when the mail is processed again. `started_at` is when the last try to
-    process it began, `processed_at` when the decision was made. `notes` are sentences about what
-    receiving did to the mail, such as leaving large parts on the server.
+    process it began, `failures` how many of the `attempts` ended with an error (others ended with their process, or
+    their database), `processed_at` when the decision was made. `notes` are sentences about what receiving did to the
+    mail, such as leaving large parts on the server.
     """
 
     __tablename__ = "inbound_message"
@@ -71,6 +72,7 @@ class InboundMessage(Queued, Base):
     ticket_number: Mapped[int | None] = mapped_column(Id, index=True)
     person_order: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(default=0)
     processed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship()

@@ -16,9 +16,12 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
-from intake.stored import Stored, read
+from intake.pipeline import MAX_UNENDED
+from intake.reading import Stored, read
 from intake.types import Arrival
+from shared import queue
 from shared.database import Database
+from shared.inbound import requeue
 from shared.models import Article, InboundMessage, InboundState, Ticket
 from shared.models import Counter as NumberCounter
 from shared.tokens import Tokens
@@ -110,7 +113,7 @@ def test_a_mail_that_ends_the_connection_each_time_is_quarantined(desk: Mailroom
     (number,) = desk.put(mail())
     pipeline = desk.pipeline()
     with failing_at_articles(desk.database):
-        for _ in range(6):
+        for _ in range(MAX_UNENDED):
             with pytest.raises(DBAPIError):
                 pipeline.run_once()
         pipeline.run_once()
@@ -142,14 +145,15 @@ def test_a_deadlock_is_tried_again_at_once_and_costs_no_attempt(
 # ------------------------------------------------------------------ the clock
 
 
+class Death(BaseException):
+    """What a SIGKILL is to a process: nobody catches it."""
+
+
 def broken(_: Stored) -> Arrival:
     raise RecursionError("too deep")
 
 
 def test_when_the_clock_is_set_back_nothing_waits_for_the_old_time(desk: Mailroom) -> None:
-    class Death(BaseException):
-        pass
-
     def dying(_: Stored) -> Arrival:
         raise Death
 
@@ -169,6 +173,28 @@ def test_when_the_clock_is_set_back_nothing_waits_for_the_old_time(desk: Mailroo
 # ------------------------------------------------------------------ its own process
 
 
+def test_deaths_from_elsewhere_are_held_against_no_mail(desk: Mailroom) -> None:
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO article"):
+            raise Death
+
+    numbers = desk.put(*(mail(f"Matter {n}") for n in range(6)))
+    pipeline = desk.pipeline()
+    event.listen(desk.database.engine, "before_cursor_execute", die)
+    for _ in range(queue.TOGETHER + 6 * len(numbers)):
+        with pytest.raises(Death):
+            pipeline.run_once()
+        desk.clock.advance(seconds=31)
+    event.remove(desk.database.engine, "before_cursor_execute", die)
+    assert {desk.row(number).attempts for number in numbers} == {queue.TOGETHER + 6}  # they took turns
+    assert {desk.row(number).failures for number in numbers} == {0}
+    desk.work(broken)  # one fault more
+    desk.clock.advance(seconds=31)
+    desk.work()
+
+    assert {desk.row(number).state for number in numbers} == {InboundState.PROCESSED}
+
+
 def test_one_poison_mail_and_one_deadly_mail_among_a_thousand_hold_nobody_up(desk: Mailroom, database_url: str) -> None:
     contents = [mail(f"Matter {n}", sender=f"anna{n % 50}@brightmill.example") for n in range(998)]
     contents.insert(300, mail(dying_pipeline.POISON.decode()))
@@ -181,7 +207,7 @@ def test_one_poison_mail_and_one_deadly_mail_among_a_thousand_hold_nobody_up(des
         ends.append(subprocess.run(child, check=False).returncode)
         ahead += 31
 
-    assert ends.count(-9) == 6  # the seventh claim puts it aside unread
+    assert ends.count(-9) == queue.TOGETHER  # then a child reads it, and its parent sees the end
     states = Counter(row.state for row in desk.every(InboundMessage))
     assert states == {InboundState.PROCESSED: 998, InboundState.QUARANTINED: 2}
     articles = [article.inbound_id for article in desk.every(Article)]
@@ -189,5 +215,16 @@ def test_one_poison_mail_and_one_deadly_mail_among_a_thousand_hold_nobody_up(des
     aside = [row for row in desk.every(InboundMessage) if row.state is InboundState.QUARANTINED]
     assert [(row.reason, row.last_error) for row in aside] == [
         ("It could not be processed.", "RecursionError: too deep for me"),
-        ("It could not be processed.", "No try to process it came to its end."),
+        ("It could not be processed.", "DeadlyMailError: it ended the process that read it"),
     ]
+
+
+def test_a_deadly_mail_that_is_replayed_ends_no_process(desk: Mailroom) -> None:
+    (number,) = desk.put(mail(dying_pipeline.DEADLY.decode()))
+    with desk.database.transaction() as session:
+        row = session.get_one(InboundMessage, number)
+        row.state, row.attempts, row.failures = InboundState.QUARANTINED, 7, 5
+        requeue(row, desk.clock())
+    desk.work(dying_pipeline.stumble)
+
+    assert desk.row(number).last_error == "DeadlyMailError: it ended the process that read it"

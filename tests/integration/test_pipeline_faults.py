@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 import pytest
 
-from intake.pipeline import MAX_ATTEMPTS, Pipeline
-from intake.stored import Reader, Stored, read
+from intake.pipeline import Pipeline
+from intake.reading import Reader, Stored, read
+from intake.record.failures import MAX_FAILURES
 from intake.types import Arrival
 from shared.database import Database
 from shared.models import Article, InboundMessage, InboundState, Ticket
@@ -83,11 +83,11 @@ def test_a_poison_mail_is_tried_with_growing_pauses_and_then_quarantined(
         desk.work(poison())
 
     row = desk.row(bad)
-    assert (row.state, row.action, row.attempts) == (InboundState.QUARANTINED, "quarantine", MAX_ATTEMPTS)
+    assert (row.state, row.action, row.attempts) == (InboundState.QUARANTINED, "quarantine", MAX_FAILURES)
     assert row.reason
     assert row.last_error
     assert waits == sorted(waits)
-    assert len(waits) == MAX_ATTEMPTS
+    assert len(waits) == MAX_FAILURES
 
 
 def test_a_mail_that_failed_once_is_processed_when_the_fault_is_gone(desk: Mailroom) -> None:
@@ -112,18 +112,6 @@ def test_mail_of_a_worker_that_died_goes_on_after_its_lease(desk: Mailroom) -> N
     desk.work()
     assert {desk.row(number).state for number in numbers} == {InboundState.PROCESSED}
     assert len(desk.every(Article)) == 3
-
-
-def test_a_mail_that_kills_its_worker_each_time_is_quarantined_and_the_others_are_not(desk: Mailroom) -> None:
-    one, bad, two = desk.put(mail("One"), mail("death"), mail("Two"))
-    for _ in range(40):
-        with suppress(Death):
-            desk.work(stumbling(b"death", Death()))
-        desk.clock.advance(seconds=31)
-
-    assert [desk.row(number).state for number in (one, two)] == [InboundState.PROCESSED] * 2
-    assert desk.row(bad).state is InboundState.QUARANTINED
-    assert desk.row(bad).reason
 
 
 def test_a_worker_whose_lease_ran_out_writes_nothing(desk: Mailroom) -> None:

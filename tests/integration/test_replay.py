@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import delete, inspect
 from sqlalchemy.exc import IntegrityError
 
+from intake.reading import Reader, Stored, read
 from intake.replaying import QUARANTINED, Fate, Replay, ReplayError, processed
-from intake.stored import Reader, Stored, read
 from intake.types import Arrival, Kind
 from shared import inbound, ticket_properties, tickets
 from shared.database import Base, Database

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from intake.stored import Stored
+from intake.reading import Stored
 from intake.types import Arrival
 from shared import inbound
 from shared.alerts import raise_alert

@@ -25,6 +25,7 @@ NEW_COLUMNS = (
     ("folder_cursor", "renewed_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "notes", sa.JSON(), "[]"),
     ("inbound_message", "started_at", sa.DateTime(timezone=True), None),
+    ("inbound_message", "failures", sa.Integer(), "0"),
     ("delivery", "counted_as", sa.String(length=320), ""),
     ("mailbox", "oauth", sa.JSON(), None),
     ("mailbox", "access_token", sa.String(), None),
