@@ -83,7 +83,8 @@ def run(database: str, wanted: argparse.Namespace) -> Result:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"letterdesk-crash-{database}-"))
         server = stack.enter_context(cluster()) if database == "postgresql" else None
         plan = plan_of(wanted.kills, random.Random(wanted.seed), on_postgresql=server is not None)
-        return storm(Path(home) / "desk", plan, wanted.seed, server, wanted.minutes)
+        intake = ("intake", "--workers", "2") if server else ("intake",)
+        return storm(Path(home) / "desk", plan, wanted.seed, server, intake=intake, minutes=wanted.minutes)
 
 
 def main() -> int:

@@ -33,11 +33,11 @@ class Part:
 class StormDesk(Desk):
     """A desk whose parts die at armed points, and of which any process can be killed.
 
-    On SQLite it is `letterdesk run`; on PostgreSQL (`on_postgresql`) `letterdesk intake --workers 2` and
-    `letterdesk portal`.
+    `intake` are the words of the command that takes mail in. Beside it runs `letterdesk portal`, but for `run`, which
+    has one of its own.
     """
 
-    def __init__(self, home: Path, *, on_postgresql: bool, **settings: str) -> None:
+    def __init__(self, home: Path, *intake: str, **settings: str) -> None:
         super().__init__(home, **settings)
         self.database_url = settings["DATABASE_URL"]
         self.points = home / "points"
@@ -46,11 +46,8 @@ class StormDesk(Desk):
         self._environment |= {"PYTHONPATH": f"{DYING}:{ROOT}", "CRASH_POINTS": str(self.points)}
         taken = {self.smtp_port, self.portal_port, self.ops_port}
         other_ops = {"LETTERDESK_OPS_LISTEN": f"127.0.0.1:{next(p for p in free_ports(4) if p not in taken)}"}
-        self.parts = (
-            (Part(arguments=("intake", "--workers", "2")), Part(arguments=("portal",), settings=other_ops))
-            if on_postgresql
-            else (Part(arguments=("run",)),)
-        )
+        portal = () if intake == ("run",) else (Part(arguments=("portal",), settings=other_ops),)
+        self.parts: tuple[Part, ...] = (Part(arguments=intake), *portal)
 
     def start(self, *_arguments: str) -> None:
         """Start what does not run, and return at once."""

@@ -73,14 +73,22 @@ class Result:
         return {**self.verdict.faults, **{name: found for name, found in others.items() if found}}
 
 
-def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None, minutes: float = inf) -> Result:
-    """Run a storm in a folder of its own: on SQLite, or on a fresh database of `cluster`."""
+def storm(
+    home: Path,
+    plan: Plan,
+    seed: int,
+    cluster: Cluster | None = None,
+    *,
+    intake: Sequence[str] = ("intake",),
+    minutes: float = inf,
+) -> Result:
+    """Run a storm in a folder of its own: on SQLite, or on a fresh database of `cluster`. `intake` is a command."""
     began = time.monotonic()
     chance = random.Random(seed)
     with ExitStack() as stack:
         sink = stack.enter_context(mail_sink())
         dovecot = stack.enter_context(running_dovecot())
-        desk = stack.enter_context(_running(home, sink, cluster))
+        desk = stack.enter_context(_running(home, sink, cluster, intake))
         database = Database(desk.database_url)
         stack.callback(database.close)
         accounts = _connect_mailboxes(database, dovecot)
@@ -113,11 +121,11 @@ def storm(home: Path, plan: Plan, seed: int, cluster: Cluster | None = None, min
 
 
 @contextmanager
-def _running(home: Path, sink: MailSink, cluster: Cluster | None) -> Iterator[StormDesk]:
+def _running(home: Path, sink: MailSink, cluster: Cluster | None, intake: Sequence[str]) -> Iterator[StormDesk]:
     home.mkdir(parents=True, exist_ok=True)
     settings = SETTINGS | {"OUTGOING": f"smtp://127.0.0.1:{sink.port}", "ADDRESS": "desk@desk.example"}
     url = cluster.fresh_database(migrated=False) if cluster else f"sqlite:///{home}/var/letterdesk.db"
-    desk = StormDesk(home, on_postgresql=cluster is not None, DATABASE_URL=url, **settings)
+    desk = StormDesk(home, *intake, DATABASE_URL=url, **settings)
     desk.done("migrate")
     desk.add_user(AGENT, "agent", "Mira Steiner")
     desk.start()

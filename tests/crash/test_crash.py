@@ -23,7 +23,7 @@ FEW = (
 
 @pytest.mark.crash
 def test_a_desk_on_sqlite_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    result = storm(tmp_path / "desk", Plan(points=FEW, intake=1, machine=1), SEED)
+    result = storm(tmp_path / "desk", Plan(points=FEW, intake=1, machine=1), SEED, intake=("run",))
     assert result.faults == {}, result.log[-3000:]
     assert sum(result.kills.values()) >= len(FEW)
 
@@ -32,6 +32,8 @@ def test_a_desk_on_sqlite_that_is_killed_again_and_again_loses_and_doubles_nothi
 @pytest.mark.usefixtures("postgres")  # says where PostgreSQL is missing
 def test_a_desk_on_postgresql_that_is_killed_with_its_database_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with cluster() as server:  # one of its own, since it is killed
-        result = storm(tmp_path / "desk", Plan(points=FEW, worker=1, postgres=1), SEED, server)
+        result = storm(
+            tmp_path / "desk", Plan(points=FEW, worker=1, postgres=1), SEED, server, intake=("intake", "--workers", "2")
+        )
     assert result.faults == {}, result.log[-3000:]
     assert result.kills["postgres"] == 1
