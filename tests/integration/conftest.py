@@ -1,8 +1,8 @@
-"""A portal on the database of the test, and visitors who click through it."""
+"""A portal on the database of the test and visitors who click through it; mail servers that take mail, and keep it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from shared.credentials import hash_password
 from shared.database import Database
 from shared.models import Mailbox, Role, Ticket, User
 from shared.tokens import Tokens
+from tests.dovecot import Dovecot, running_dovecot
+from tests.mail_sink import MailSink, mail_sink
 from tests.visitors import CODE, PASSWORD, Clock, Visitor
 
 
@@ -115,3 +117,21 @@ def opened(database: Database, portal: Visitor, tokens: Tokens, clock: Clock) ->
             )  # fmt: skip
 
     return make
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Dovecot]:
+    with running_dovecot() as running:
+        yield running
+
+
+@pytest.fixture
+def dovecot(server: Dovecot) -> Dovecot:
+    """An account that nobody had before."""
+    return server.fresh()
+
+
+@pytest.fixture
+def sink() -> Iterator[MailSink]:
+    with mail_sink() as caught:
+        yield caught

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from intake.receiving.imap import poll
 from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.models import FolderCursor
 from shared.tokens import Tokens
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import CONNECTED, DESK, content_of, imap_mailbox, mailbox_of, polling, stored
 
 BEFORE, AFTER = CONNECTED - timedelta(days=400), CONNECTED + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
-@pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    return server.fresh()
 
 
 def new_mailbox(dovecot: Dovecot) -> NewMailbox:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.models import InboundMessage
 from shared.tokens import Tokens
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.dying_poll import POINTS
 from tests.receiving import DESK, content_of, imap_mailbox, polling, stored
 
@@ -28,19 +27,12 @@ KEY = "a key for the poll that dies"
 MAILS = 200
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
 @pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    account = server.fresh()
-    with account.client() as client:
+def dovecot(dovecot: Dovecot) -> Dovecot:
+    with dovecot.client() as client:
         for number in range(MAILS):
             client.append("INBOX", b"Subject: Mail %d\r\n\r\n" % number + b"x" * 5000 + b"\r\n")
-    return account
+    return dovecot
 
 
 def start_poll(database: Database, mailbox: int, point: str, ahead: int) -> subprocess.Popen[bytes]:

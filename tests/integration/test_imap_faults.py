@@ -111,13 +111,15 @@ def test_a_certificate_that_nobody_signed_is_refused(dovecot: Dovecot, security:
 def test_a_certificate_of_a_known_authority_is_taken(
     dovecot: Dovecot, security: Security, certificate: Certificate
 ) -> None:
-    probe_with(dovecot, security, ssl.create_default_context(cafile=certificate[0]))
+    assert "INBOX" in probe_with(dovecot, security, ssl.create_default_context(cafile=certificate[0]))
 
 
-def probe_with(dovecot: Dovecot, security: Security, tls: ssl.SSLContext | None) -> None:
+def probe_with(dovecot: Dovecot, security: Security, tls: ssl.SSLContext | None) -> list[str]:
+    """The names of the folders."""
     port = dovecot.tls_port if security is Security.TLS else dovecot.port
-    with connected(ImapServer(user=dovecot.user, host="localhost", port=port, security=security), PASSWORD, tls):
-        pass
+    server = ImapServer(user=dovecot.user, host="localhost", port=port, security=security)
+    with connected(server, PASSWORD, tls) as client:
+        return [name for _flags, _delimiter, name in client.list_folders()]
 
 
 def test_a_server_without_starttls_never_sees_the_password() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,29 +17,22 @@ from shared.mailboxes import NewMailbox
 from shared.models import FolderCursor, InboundMessage, InboundRaw, Mailbox
 from shared.tokens import Tokens
 from tests.bad_imap import WELL, bad_imap
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import CONNECTED, DESK, content_of, imap_mailbox, mailbox_of, polling, stored
 
 FOLDERS = ("INBOX", "Orders", "Büro & Co")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
 @pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
+def dovecot(dovecot: Dovecot) -> Dovecot:
     """An account with three folders; two mails in each."""
-    account = server.fresh()
-    with account.client() as client:
+    with dovecot.client() as client:
         for folder in FOLDERS:
             if folder != "INBOX":
                 client.create_folder(folder)
             for number in range(2):
                 client.append(folder, f"Subject: {folder} {number}\r\n\r\nText\r\n".encode(), msg_time=AFTER)
-    return account
+    return dovecot
 
 
 AFTER = CONNECTED + timedelta(days=1)

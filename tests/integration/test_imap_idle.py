@@ -20,21 +20,10 @@ from shared.mailboxes import ImapServer, NewMailbox, Security
 from shared.models import Mailbox, Policy
 from shared.tokens import Tokens
 from tests.bad_imap import IDLING, Answer, bad_imap
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import DESK, imap_mailbox, mailbox_of, polling, stored
 
 ENOUGH = 20  # seconds after which a test gives up
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
-@pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    return server.fresh()
 
 
 def connect(
@@ -115,7 +104,9 @@ def test_a_policy_is_applied_to_mail_that_came_by_idle(database: Database, token
         session.get_one(Mailbox, mailbox).policy = Policy.DELETE
     with attended(database, mailbox, polling(database, tokens)):
         put(dovecot, "one")
-        until(lambda: len(stored(database)) == 1 and dovecot.uids() == [], "The mail was not deleted")
+        until(lambda: dovecot.uids() == [] and is_there(database, 1), "The mail was not deleted")
+    assert [row.uid for row in stored(database)] == [1]
+    assert dovecot.uids() == []
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"folders": ["INBOX", "Other"]}, {"imap_secret": "new"}])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,26 +14,19 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.tokens import Tokens
 from tests.bad_imap import WELL, bad_imap
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import DESK, content_of, imap_mailbox, mailbox_of, polling, stored
 
 LIMIT = 50_000
 LARGE = 3_000_000
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
 @pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    account = server.fresh()
-    with account.client() as client:
+def dovecot(dovecot: Dovecot) -> Dovecot:
+    with dovecot.client() as client:
         for content in (b"Subject: before\r\n\r\nText\r\n", large_mail(), b"Subject: after\r\n\r\nText\r\n"):
             client.append("INBOX", content)
-    return account
+    return dovecot
 
 
 def large_mail() -> bytes:

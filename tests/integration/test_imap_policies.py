@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,23 +16,16 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.models import FolderCursor, Mailbox, Policy
 from shared.tokens import Tokens
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import DESK, imap_mailbox, mailbox_of, polling, stored
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
 @pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    account = server.fresh()
-    with account.client() as client:
+def dovecot(dovecot: Dovecot) -> Dovecot:
+    with dovecot.client() as client:
         for number in range(5):
             client.append("INBOX", b"Subject: %d\r\n\r\nText\r\n" % number)
-    return account
+    return dovecot
 
 
 def mailbox_with(database: Database, tokens: Tokens, dovecot: Dovecot, policy: str) -> int:

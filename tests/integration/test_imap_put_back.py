@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,21 +12,10 @@ from shared.database import Database
 from shared.mailboxes import NewMailbox
 from shared.tokens import Tokens
 from tests.bad_imap import WELL, bad_imap
-from tests.dovecot import PASSWORD, Dovecot, running_dovecot
+from tests.dovecot import PASSWORD, Dovecot
 from tests.receiving import CONNECTED, DESK, content_of, imap_mailbox, mailbox_of, polling, stored
 
 AFTER = CONNECTED + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    with running_dovecot() as running:
-        yield running
-
-
-@pytest.fixture
-def dovecot(server: Dovecot) -> Dovecot:
-    return server.fresh()
 
 
 def put(dovecot: Dovecot, *subjects: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,12 +16,6 @@ from shared.tickets import Upload
 from shared.tokens import Tokens
 from tests.mail_sink import DROP, MailSink, mail_sink
 from tests.outgoing import ANNA, Clock, SendingDesk, running
-
-
-@pytest.fixture
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as caught:
-        yield caught
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from shared.database import Database
 from shared.models import Delivery, DeliveryCause, DeliveryState, Ticket
 from shared.tickets import Upload
 from shared.tokens import Tokens
-from tests.mail_sink import STALL, MailSink, mail_sink
+from tests.mail_sink import STALL, MailSink
 from tests.outgoing import Clock, SendingDesk, running
 
 
@@ -98,12 +98,6 @@ class FailingDatabase(Database):
             raise OperationalError("the database is away", None, OSError())
         with super().transaction() as session:
             yield session
-
-
-@pytest.fixture
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as caught:
-        yield caught
 
 
 @pytest.fixture

@@ -34,12 +34,6 @@ SALES = "sales@fernhill.example"
 
 
 @pytest.fixture
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as caught:
-        yield caught
-
-
-@pytest.fixture
 def desk(database: Database, tokens: Tokens, settings: Settings, now: datetime) -> SendingDesk:
     return SendingDesk(database=database, tokens=tokens, settings=settings, clock=Clock(now))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -68,13 +69,16 @@ def test_what_is_no_header_is_refused(stream: bytes) -> None:
         read(stream)
 
 
-@given(st.binary(max_size=300))
-def test_no_bytes_make_the_reader_fail_otherwise(stream: bytes) -> None:
+BEGINNINGS = (b"", b"PROXY ", b"PROXY TCP6 ", SIGNATURE, SIGNATURE + b"\x21\x11", SIGNATURE + b"\x21\x11\x00\x0c")
+
+
+@given(st.sampled_from(BEGINNINGS), st.binary(max_size=300))
+def test_any_bytes_name_a_client_or_nobody_or_are_refused(beginning: bytes, rest: bytes) -> None:
+    stream = beginning + rest + b"\r\n" + bytes(LONGEST_LINE)
     header = b""
-    try:
+    with suppress(ProxyHeaderError):
         while (wanted := missing(header)) and len(header) < len(stream):
             header = stream[: len(header) + wanted]
-        if not missing(header):
-            client_of(header)
-    except ProxyHeaderError:
-        return
+        client = None if missing(header) else client_of(header)
+        assert client is None or ipaddress.ip_address(client)
+    assert stream.startswith(header)
