@@ -15,7 +15,7 @@ from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
 from shared.alerts import open_alerts
-from shared.config import ConfigError, Settings
+from shared.config import ConfigError, Settings, unknown_settings
 from shared.database import Database
 from shared.mailbox_health import expiry_of, moment_of
 from shared.opening import utc_now
@@ -27,6 +27,7 @@ Finding = tuple[bool, str]  # whether it is well, and a sentence
 def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[Finding]:
     """Yield what was looked at, one after the other. The settings themselves have been read already."""
     yield True, f"The settings can be read; the desk's address is {settings.address}."
+    yield from ((False, sentence) for sentence in unknown_settings())
     try:
         with database.engine.connect() as connection:
             revision = schema.revision(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import sys
@@ -18,10 +19,13 @@ from intake.pipeline import open_pipeline
 from intake.service import Intake, Worker
 from shared import accounts
 from shared.children import Children, when_parent_ends
+from shared.config import unknown_settings
 from shared.logs import start_logging
 from shared.models import Ticket
 from shared.opening import OpenDesk, open_desk, utc_now
 from shared.ops import open_ops
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -63,6 +67,8 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]
     Further workers are among the children; whoever waits watches these.
     """
     start_logging()
+    for sentence in unknown_settings():
+        logger.warning("%s", sentence)
     intake = Intake(desk.settings, desk.database)
     ops = open_ops(desk.settings, desk.database, intake.fault)
     children = Children()

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from shared import setting_values as values
 from shared.errors import UserError
 from shared.setting_values import host_and_port
 
-__all__ = ["ConfigError", "Settings", "host_and_port", "load_settings"]
+__all__ = ["ConfigError", "Settings", "host_and_port", "load_settings", "unknown_settings"]
 
 DEFAULT_ADDRESS = "support@desk.example"
 MIN_SECRET = 16
 KEY_FILE = "secret.key"
+PREFIX = "LETTERDESK_"
 MAX_HOURS = 10_000.0
 MAX_DAYS = 3650.0
 MAX_MINUTES = 100_000.0
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
     """All settings; their names in the environment have the prefix LETTERDESK_."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LETTERDESK_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
     database_url: Annotated[str, AfterValidator(values.database_url)] = "sqlite:///var/letterdesk.db"
@@ -96,7 +99,9 @@ class Settings(BaseSettings):
                 "for example from: openssl rand -hex 32"
             )
         if self.sends_for_real and self.address == DEFAULT_ADDRESS:
-            raise ValueError("LETTERDESK_ADDRESS is not set; mail is sent for real, so name the desk's own address")
+            raise ValueError(
+                f"LETTERDESK_ADDRESS is not set, or is {DEFAULT_ADDRESS}; mail is sent for real, so name your desk's own"
+            )
         if bool(self.smtp_tls_cert) != bool(self.smtp_tls_key):
             raise ValueError("LETTERDESK_SMTP_TLS_CERT and LETTERDESK_SMTP_TLS_KEY belong together; set both or none")
         if self.smtps_listen and not self.smtp_tls_cert:
@@ -146,6 +151,17 @@ def load_settings(*, keep_key: bool = True) -> Settings:
     if settings.secret_key or not (keep_key or (settings.data_dir / KEY_FILE).exists()):
         return settings
     return settings.model_copy(update={"secret_key": _kept_key(settings.data_dir)})
+
+
+def unknown_settings() -> Iterator[str]:
+    """Yield a sentence for each name with our prefix, in the environment or `.env`, that is no setting."""
+    known = [name.upper() for name in Settings.model_fields]
+    sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
+    names = {name.upper() for source in sources for name in source.env_vars}
+    given = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
+    for name in sorted(given.difference(known)):
+        close = difflib.get_close_matches(name, known, n=1)
+        yield f"{PREFIX}{name} is no setting" + (f"; is {PREFIX}{close[0]} meant?" if close else ".")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import DEFAULT_ADDRESS, KEY_FILE, MIN_SECRET, ConfigError, host_and_port, load_settings
+from shared.config import (
+    DEFAULT_ADDRESS,
+    KEY_FILE,
+    MIN_SECRET,
+    ConfigError,
+    host_and_port,
+    load_settings,
+    unknown_settings,
+)
 
 SECRET = "hunter2-hunter2-hunter2"
 
@@ -209,3 +217,22 @@ def test_links_in_mails_begin_without_a_double_slash(monkeypatch: pytest.MonkeyP
 def test_a_data_folder_that_is_made_is_its_owners_alone() -> None:
     load_settings()
     assert Path("var").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_misspelt_setting_is_said_with_the_one_that_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETTERDESK_ADRESS", "help@fernhill.example")
+    monkeypatch.setenv("LETTERDESK_DESK_NAME", "Fernhill")
+    Path(".env").write_text("letterdesk_outgoin=smtp://mail.example\nLETTERDESK_ZZZ=1\nPOSTGRES_PASSWORD=x\n")
+
+    assert list(unknown_settings()) == [
+        "LETTERDESK_ADRESS is no setting; is LETTERDESK_ADDRESS meant?",
+        "LETTERDESK_OUTGOIN is no setting; is LETTERDESK_OUTGOING meant?",
+        "LETTERDESK_ZZZ is no setting.",
+    ]
+
+
+def test_what_can_be_set_is_no_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETTERDESK_OUTGOING", "smtp://mail.example")
+    monkeypatch.setenv("letterdesk_address", "help@fernhill.example")
+
+    assert list(unknown_settings()) == []
