@@ -100,7 +100,7 @@ class Settings(BaseSettings):
             )
         if self.sends_for_real and self.address == DEFAULT_ADDRESS:
             raise ValueError(
-                f"LETTERDESK_ADDRESS is not set, or is {DEFAULT_ADDRESS}; mail is sent for real, so name your desk's own"
+                f"LETTERDESK_ADDRESS is not set, or is {DEFAULT_ADDRESS}; mail is sent for real, so name your own"
             )
         if bool(self.smtp_tls_cert) != bool(self.smtp_tls_key):
             raise ValueError("LETTERDESK_SMTP_TLS_CERT and LETTERDESK_SMTP_TLS_KEY belong together; set both or none")
