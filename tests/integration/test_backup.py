@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, redirect_stdout
 from datetime import datetime
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from shared.models import (
 from shared.tokens import Tokens
 from tests.conftest import SECRET
 from tests.mailroom import ANNA, BOB, Mailroom, mail
+from tests.receiving import until
 from tests.visitors import PASSWORD, Visitor
 
 ADMIN = "jonas@desk.example"
@@ -79,6 +81,19 @@ class Place:
             }
         database.close()
         return found
+
+
+class WaitingOutput(BytesIO):
+    """Keeps what is written, and waits for something before the first byte."""
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        super().__init__()
+        self._wait = wait
+
+    def write(self, content: Any) -> int:
+        if not self.tell():
+            self._wait()
+        return super().write(content)
 
 
 @pytest.fixture
@@ -153,6 +168,7 @@ def test_a_backup_is_for_nobody_but_its_owner(here: Place, room: Mailroom) -> No
 def test_what_was_acknowledged_before_a_backup_is_in_it_while_more_comes_in(
     here: Place, there: Place, room: Mailroom
 ) -> None:
+    earlier = [row.id for row in room.every(InboundMessage)]
     over, taken = threading.Event(), list[int]()
 
     def receive() -> None:
@@ -165,21 +181,28 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_while_more_comes_in(
     try:
         while len(taken) < 20:
             over.wait(0.01)
-        acknowledged = set(taken)
-        backed_up(here)
-        before_the_end = len(taken)
+        before = len(taken)
+        here.enter(SECRET)
+        output = WaitingOutput(lambda: until(lambda: len(taken) > before))  # more is acknowledged before it ends
+        with redirect_stdout(TextIOWrapper(output)) as printed:
+            commands.backup.main(["-"], standalone_mode=False)
+            here.file.write_bytes(output.getvalue())
+        printed.close()
     finally:
         over.set()
         writer.join()
 
-    assert len(taken) >= before_the_end
     database = restored(there, here.file)
     with database.reading() as session:
-        there_now = set(session.scalars(select(InboundMessage.id)))
-        articles = session.scalars(select(Article.inbound_id).where(Article.inbound_id.is_not(None))).all()
+        copied = session.execute(select(InboundMessage.id, InboundMessage.state).order_by(InboundMessage.id)).all()
+        filed = session.scalars(select(Article.inbound_id).where(Article.inbound_id.in_(taken)).order_by(Article.id))
+        articles = filed.all()
     database.close()
-    assert acknowledged <= there_now
-    assert len(articles) == len(set(articles))
+    new = copied[len(earlier) :]
+    assert before <= len(new)
+    assert [row.id for row in new] == taken[: len(new)], "the copy is not of one moment"
+    assert articles == [row.id for row in new if row.state is InboundState.PROCESSED]
+    assert len(new) - len(articles) <= 1, "each mail was processed before the next one came"
 
 
 def test_a_desk_that_was_put_back_goes_on(here: Place, there: Place, room: Mailroom, now: datetime) -> None:
