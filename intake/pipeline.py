@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 TRIED_TURN = 2  # every second claim begins with mail that was tried twice
 MAX_UNENDED = 20  # tries whose process, or connection to the database, ended with them; mostly it was not the mail
+UNENDED = (
+    "Every try to process it ended with its process or its database, so nothing is known against the mail itself. "
+    "When the desk runs well, have it read again."
+)
 NOBODYS = (Fault.CONFLICT, Fault.OVERLOADED)  # faults of the database for which no mail can be to blame
 
 Clock = Callable[[], datetime]
@@ -200,7 +204,7 @@ class Pipeline:
             mails = load(session, ids)
         for mail in mails:
             if mail.unended > MAX_UNENDED:
-                self._note_failure(mail.inbound_id, "No try to process it came to its end.", is_last=True)
+                self._note_failure(mail.inbound_id, UNENDED, is_last=True)
         return [mail for mail in mails if mail.unended <= MAX_UNENDED]
 
     def _read(self, mails: Sequence[Stored]) -> Iterator[Arrival]:

@@ -119,7 +119,8 @@ def test_a_mail_that_ends_the_connection_each_time_is_quarantined(desk: Mailroom
         pipeline.run_once()
 
     row = desk.row(number)
-    assert (row.state, row.last_error) == (InboundState.QUARANTINED, "No try to process it came to its end.")
+    assert row.state is InboundState.QUARANTINED
+    assert (row.last_error or "").startswith("Every try to process it ended with its process or its database")
 
 
 def test_a_deadlock_is_tried_again_at_once_and_costs_no_attempt(
