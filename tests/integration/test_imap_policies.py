@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from imapclient import IMAPClient
@@ -17,7 +17,7 @@ from shared.mailboxes import NewMailbox
 from shared.models import FolderCursor, Mailbox, Policy
 from shared.tokens import Tokens
 from tests.dovecot import PASSWORD, Dovecot
-from tests.receiving import DESK, imap_mailbox, mailbox_of, polling, stored
+from tests.receiving import CONNECTED, DESK, imap_mailbox, mailbox_of, polling, stored
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def dovecot(dovecot: Dovecot) -> Dovecot:
     return dovecot
 
 
-def mailbox_with(database: Database, tokens: Tokens, dovecot: Dovecot, policy: str) -> int:
-    new = NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD, policy=policy)
+def mailbox_with(database: Database, tokens: Tokens, dovecot: Dovecot, policy: str, *, from_now: bool = False) -> int:
+    new = NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD, policy=policy, from_now=from_now)
     return imap_mailbox(database, tokens, new)
 
 
@@ -68,13 +68,25 @@ def test_move_moves_into_a_folder_that_is_made(database: Database, tokens: Token
     assert len(stored(database)) == 5
 
 
-def test_delete_deletes_what_is_stored_and_nothing_else(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+def mark_deleted(dovecot: Dovecot, *uids: int) -> None:
+    """Do what a person's mail client does that has not expunged yet."""
     with dovecot.client() as client:
         client.select_folder("INBOX")
-        client.create_folder("Other")
-    poll(mailbox_with(database, tokens, dovecot, "delete"), polling(database, tokens))
-    assert dovecot.uids() == []
-    assert len(stored(database)) == 5
+        client.delete_messages(uids)
+
+
+@pytest.mark.parametrize("policy", ["delete", "move:Done", "seen", "keep"])
+def test_a_policy_removes_no_mail_that_was_not_taken_in_though_a_person_marked_it_as_deleted(
+    database: Database, tokens: Tokens, dovecot: Dovecot, policy: str
+) -> None:
+    with dovecot.client() as client:
+        client.append("INBOX", b"Subject: old\r\n\r\nText\r\n", msg_time=CONNECTED - timedelta(days=1))
+        client.append("INBOX", b"Subject: new\r\n\r\nText\r\n")
+    mark_deleted(dovecot, 6)
+    poll(mailbox_with(database, tokens, dovecot, policy, from_now=True), polling(database, tokens))
+    assert len(stored(database)) == 6
+    assert 6 in dovecot.uids(criteria="DELETED")
+    assert dovecot.uids() == ([6] if policy in {"delete", "move:Done"} else [1, 2, 3, 4, 5, 6, 7])
 
 
 def test_a_policy_that_failed_is_applied_at_the_next_poll_and_mail_is_taken_meanwhile(
@@ -123,6 +135,7 @@ def test_an_old_server_copies_and_marks_and_a_repeat_copies_nothing_twice(doveco
         settle(client, Policy.MOVE, "Done", [1, 2])
         settle(client, Policy.DELETE, None, [3])
     assert len(dovecot.uids("Done")) == 2
+    assert dovecot.uids() == [1, 2, 3, 4, 5], "it cannot expunge these alone"
     assert dovecot.uids(criteria="UNDELETED") == [4, 5]
 
 
