@@ -18,7 +18,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-DROP = "drop"  # end the connection instead of answering
+DROP = "drop"  # end the connection instead of answering; a mail that ends so is not kept
+KEEP_AND_DROP = "keep and drop"  # keep the mail at its final dot, and end the connection instead of saying so
 STALL = "stall"  # never answer
 MOMENTS = ("mail", "rcpt", "data", "end")  # which command is answered otherwise; "end" is the final dot
 
@@ -62,7 +63,7 @@ class MailSink:
         self._answers: dict[str, deque[str]] = {moment: deque() for moment in MOMENTS}
 
     def answer(self, moment: str, *words: str) -> None:
-        """Answer the next times with these words, DROP or STALL, at "mail", "rcpt", "data" or "end"."""
+        """Answer the next times with these words or as DROP and the like say, at "mail", "rcpt", "data" or "end"."""
         self._answers[moment].extend(words)
 
     def forget_answers(self) -> None:
@@ -157,7 +158,7 @@ class _Keeper:
         if answer == STALL:
             self._sink.stalled.set()
             await asyncio.Event().wait()
-        if answer is not None and not answer.startswith("2"):
+        if answer is not None and answer != KEEP_AND_DROP and not answer.startswith("2"):
             return answer
         content = envelope.original_content or b""
         login = session.auth_data if isinstance(session.auth_data, str) else None
@@ -172,6 +173,8 @@ class _Keeper:
             )
         )
         await self._sink.wait_while_held()
+        if answer == KEEP_AND_DROP:
+            server.drop()
         return answer or "250 2.0.0 kept"
 
 

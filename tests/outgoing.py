@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +19,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from intake.outbound.deliver import GRACE_SECONDS, Outbox
-from intake.outbound.letter import Acknowledgement, Content, Letter, Thread
-from intake.types import Person
+from intake.outbound.letter import Acknowledgement, Content, Envelope, Letter, Thread
+from intake.types import Outcome, Person, Sent
 from shared import tickets
 from shared.config import Settings
 from shared.database import Database
@@ -31,6 +31,7 @@ from shared.tokens import Tokens
 
 MOMENT = datetime(2026, 11, 21, 8, 11, tzinfo=dt.UTC)
 ANNA = Person(address="anna@brightmill.example", name="Anna Kowalczyk")
+KEPT = Sent(response="250 kept")
 DESK = Person(address="support@desk.example", name="Fernhill Support")
 
 
@@ -72,9 +73,9 @@ class SendingDesk:
     settings: Settings
     clock: Clock
 
-    def outbox(self, url: str, *, grace: float = GRACE_SECONDS) -> Outbox:
+    def outbox(self, url: str, *, grace: float = GRACE_SECONDS, chance: float = 0.5) -> Outbox:
         settings = self.settings.model_copy(update={"outgoing": url})
-        return Outbox(self.database, self.tokens, settings, clock=self.clock, chance=lambda: 0.5, grace=grace)
+        return Outbox(self.database, self.tokens, settings, clock=self.clock, chance=lambda: chance, grace=grace)
 
     def open_ticket(self, subject: str = "Printer", *, cc: tuple[str, ...] = (), acknowledge: bool = True) -> int:
         with self.database.transaction() as session:
@@ -134,6 +135,35 @@ def running(outbox: Outbox) -> Iterator[Outbox]:
         yield outbox
     finally:
         outbox.close()
+
+
+class Scripted:
+    """What a transport of a test has besides sending."""
+
+    def check(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def abort(self) -> None:
+        return None
+
+
+class Intercepting(Scripted):
+    """Does something just before each mail is handed over, and then delivers it; the server says `outcome`."""
+
+    def __init__(self, action: Callable[[], None] = lambda: None, *, outcome: Outcome = KEPT) -> None:
+        self._action = action
+        self._outcome = outcome
+        self.delivered = 0
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        del envelope
+        self._action()
+        handed_over()
+        self.delivered += 1
+        return self._outcome
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
