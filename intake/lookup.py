@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from intake.routing.participants import author, copied
+from intake.routing.participants import author, copied, is_own
 from intake.routing.threading import claimed_tickets, references, suffixes
-from intake.types import Arrival, Facts, Reference, SentCopy, Thread
+from intake.types import Arrival, Block, Facts, Reference, SentCopy, Thread
 from shared import people, tickets
 from shared.addresses import address_key
 from shared.models import (
     Address,
     Delivery,
     Fingerprint,
+    InboundMessage,
+    InboundState,
     Mailbox,
     MessageRef,
     Participant,
@@ -62,6 +64,8 @@ def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens, *, lock: 
         copies_of=_by_message_id(copies),
         last_number=last_number,
         same_person=_same_person(session, batch, own),
+        blocked=_blocked(session, batch, own),
+        message_ids=_message_ids(session, batch),
     )
 
 
@@ -121,9 +125,33 @@ def _deleted(session: Session, numbers: set[int]) -> frozenset[int]:
 
 
 def _staff(session: Session, batch: Sequence[Arrival]) -> frozenset[str]:
-    senders = {address_key(author(arrival.message).address) for arrival in batch}
-    staff = select(Address.key).join(User).where(Address.key.in_(sorted(senders)), User.role != Role.REQUESTER)
+    staff = select(Address.key).join(User).where(Address.key.in_(_senders(batch)), User.role != Role.REQUESTER)
     return frozenset(session.scalars(staff))
+
+
+def _blocked(session: Session, batch: Sequence[Arrival], own: frozenset[str]) -> dict[str, Block]:
+    """The blocked senders; an address that became ours, or that of somebody who works here, is blocked no more."""
+    rows = session.scalars(
+        select(Address)
+        .join(User)
+        .where(Address.key.in_(_senders(batch)), Address.blocked_at.is_not(None), User.role == Role.REQUESTER)
+    )
+    return {
+        row.key: Block(address=row.email, since=row.blocked_at, by=row.blocked_by or "somebody")
+        for row in rows
+        if row.blocked_at is not None and not is_own(row.key, own)
+    }
+
+
+def _senders(batch: Sequence[Arrival]) -> list[str]:
+    return sorted({address_key(author(arrival.message).address) for arrival in batch})
+
+
+def _message_ids(session: Session, batch: Sequence[Arrival]) -> dict[str, int]:
+    named = {reference_key(arrival.message.message_id) for arrival in batch if arrival.message.message_id}
+    kept = InboundMessage.message_id.in_(sorted(named)), InboundMessage.state != InboundState.DISCARDED
+    first = select(InboundMessage.message_id, func.min(InboundMessage.id)).where(*kept)
+    return {known: number for known, number in session.execute(first.group_by(InboundMessage.message_id)) if known}
 
 
 def _same_person(session: Session, batch: Sequence[Arrival], own: frozenset[str]) -> dict[str, frozenset[str]]:

@@ -25,7 +25,8 @@ def present(console: Console, told: Mapping[str, Any]) -> None:
     for clue in decision["clues"]:
         mark = "[green]used[/green]" if clue["used"] else "[yellow]refused[/yellow]"
         note = f" ({escape(clue['note'])})" if clue["note"] else ""
-        console.print(f"  {mark} {escape(clue['kind'])} {escape(clue['value'])} → ticket {clue['ticket']}{note}")
+        leads = f" → ticket {clue['ticket']}" if clue["ticket"] is not None else ""
+        console.print(f"  {mark} {escape(clue['kind'])} {escape(clue['value'])}{leads}{note}")
     for defect in told["defects"]:
         console.print(f"  [red]![/red] {escape(defect)}")
     console.print()

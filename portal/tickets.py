@@ -15,8 +15,9 @@ from portal import queries
 from portal.access import actor, me
 from portal.auth import Answer
 from portal.desk import desk, now
+from portal.event_words import CAUSE_WORDS, event_icon, event_words
 from portal.paging import wanted
-from portal.reading import CAUSE_WORDS, clue_words, event_icon, event_words, fate, plain_address
+from portal.reading import clue_words, fate, plain_address
 from portal.thread import read_thread
 from portal.ticket_forms import (
     AnswerForm,

@@ -69,7 +69,13 @@ class Fetching:
             source=Source.IMAP,
             mailbox_id=place.mailbox_id,
             received_at=self._desk.clock(),
-            position=FolderPosition(folder=place.folder, uidvalidity=place.uidvalidity, uid=standing.uid),
+            position=FolderPosition(
+                folder=place.folder,
+                uidvalidity=place.uidvalidity,
+                uid=standing.uid,
+                told_size=standing.size if standing.size == len(content) else None,
+                internal_date=standing.internal_date,
+            ),
             quiet=self._is_old(standing),
             notes=notes,
         )

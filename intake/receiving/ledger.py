@@ -60,6 +60,8 @@ def _row(raw: RawMessage, now: datetime) -> Row:
         "folder": place.folder if place else None,
         "uidvalidity": place.uidvalidity if place else None,
         "uid": place.uid if place else None,
+        "told_size": place.told_size if place else None,
+        "internal_date": place.internal_date if place else None,
         "envelope_from": None if raw.envelope_from is None else raw.envelope_from[:320],
         "envelope_to": list(raw.envelope_to),
         "received_at": raw.received_at,

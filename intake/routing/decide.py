@@ -1,13 +1,14 @@
 """Say what to do with a mail. Pure: all it may depend on is in its arguments.
 
-The order of the kinds is: what a person ordered, what is here already, our own mail come back, bounces, what is marked
-as spam, then the clues to a ticket. Automatic mail is filed like any other, but opens nothing again and is never
-answered.
+The order of the kinds is: what a person ordered, what is here already, our own mail come back, bounces, what comes from
+a blocked address, what is marked as spam, then the clues to a ticket. Automatic mail is filed like any other, but opens
+nothing again and is never answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from intake.routing.bounced import recorded
 from intake.routing.participants import NOBODY, author, is_own
@@ -27,6 +28,7 @@ from intake.types import (
     Thread,
 )
 from shared.addresses import address_key
+from shared.references import reference_key
 from shared.tokens import Tokens
 
 CLOSED = "closed"
@@ -36,11 +38,18 @@ Rule = Callable[[Arrival, Facts, Tokens], Decision | None]
 
 def decide(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision:
     """Say what to do with a mail, why, and which clues were seen. `tokens` only checks signatures."""
+    decision = _by_rules(arrival, facts, tokens) or _by_clues(arrival, facts, tokens)
+    if isinstance(decision, Discard):
+        return decision
+    return replace(decision, clues=(*decision.clues, *_twin(arrival, facts)))
+
+
+def _by_rules(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
     for rule in RULES:
         decision = rule(arrival, facts, tokens)
         if decision is not None:
             return decision
-    return _by_clues(arrival, facts, tokens)
+    return None
 
 
 # ------------------------------------------------------------------ before the clues
@@ -48,7 +57,7 @@ def decide(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision:
 
 def _ordered(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | None:
     order = arrival.order
-    if order is None:
+    if order is None or (order.by is None and order.action == "open" and _is_blocked(arrival, facts)):
         return None
     if order.action == "refresh":
         return Refresh()
@@ -98,18 +107,32 @@ def _bounce(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
     return recorded(arrival, report, facts, tokens)
 
 
+def _blocked(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
+    """Discard what comes from a blocked address, whatever it names; only a person who orders it overrules that."""
+    block = facts.blocked.get(_sender(arrival))
+    if block is None:
+        return None
+    reason = f"{block.by} blocked {block.address} on {block.since:%d %b %Y at %H:%M} UTC."
+    return Discard(reason=reason, clues=_refused(arrival, facts, tokens, "Its sender is blocked."))
+
+
 def _spam(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:
     """Hold what a trusted server marks, whatever it names: a signed address is known to all who were written to."""
     mark = arrival.message.spam_mark
     if mark is None:
         return None
-    named = [each for each in candidates(arrival, facts, tokens) if each.ticket in facts.threads]
-    clues = (Clue(kind=c.kind, value=c.value, ticket=c.ticket, note="The mail is marked as spam.") for c in named)
-    ticket = named[0].ticket if named else None
-    return Hold(reason=f"A server that is trusted marks it as spam: “{mark}”.", ticket=ticket, clues=tuple(clues))
+    clues = _refused(arrival, facts, tokens, "The mail is marked as spam.")
+    ticket = clues[0].ticket if clues else None
+    return Hold(reason=f"A server that is trusted marks it as spam: “{mark}”.", ticket=ticket, clues=clues)
 
 
-RULES: tuple[Rule, ...] = (_ordered, _duplicate, _own_mail, _bounce, _spam)
+def _refused(arrival: Arrival, facts: Facts, tokens: Tokens, note: str) -> tuple[Clue, ...]:
+    """The clues to tickets that are there, none of them used."""
+    named = (each for each in candidates(arrival, facts, tokens) if each.ticket in facts.threads)
+    return tuple(Clue(kind=each.kind, value=each.value, ticket=each.ticket, note=note) for each in named)
+
+
+RULES: tuple[Rule, ...] = (_ordered, _duplicate, _own_mail, _bounce, _blocked, _spam)
 
 
 # ------------------------------------------------------------------ by the clues
@@ -184,11 +207,25 @@ def _why_new(arrival: Arrival, clues: list[Clue]) -> str:
     return ("What it names leads to no ticket here." if clues else "It names no ticket.") + kind
 
 
+def _twin(arrival: Arrival, facts: Facts) -> tuple[Clue, ...]:
+    """Flag a mail that is no copy of another one and yet has its Message-ID."""
+    own = arrival.message.message_id
+    first = facts.message_ids.get(reference_key(own), arrival.inbound_id) if own else arrival.inbound_id
+    if own is None or first == arrival.inbound_id:
+        return ()
+    note = f"Mail {first} has the same Message-ID but other content, so this is no copy of it: both are kept."
+    return (Clue(kind="same_message_id", value=own, ticket=None, note=note),)
+
+
 # ------------------------------------------------------------------ small predicates
 
 
 def _sender(arrival: Arrival) -> str:
     return address_key(author(arrival.message).address)
+
+
+def _is_blocked(arrival: Arrival, facts: Facts) -> bool:
+    return _sender(arrival) in facts.blocked
 
 
 def _is_stranger(arrival: Arrival, thread: Thread) -> bool:
@@ -209,4 +246,5 @@ def _may_acknowledge(arrival: Arrival, facts: Facts) -> bool:
         and message.auto_response_allowed
         and arrival.envelope_from != ""
         and not is_own(who.address, facts.own)
+        and not _is_blocked(arrival, facts)
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from intake.routing.participants import author, copied
 from intake.routing.threading import references
-from intake.types import AppendArticle, Arrival, Decision, Facts, OpenTicket, Person, Reference, Thread
+from intake.types import AppendArticle, Arrival, Decision, Discard, Facts, OpenTicket, Person, Reference, Thread
 from shared.addresses import address_key
 from shared.references import reference_key
 
@@ -18,6 +18,9 @@ def after(facts: Facts, arrival: Arrival, decision: Decision) -> Facts:
     """Return the facts as they will be once this decision is written."""
     known = {arrival.mailbox_id: arrival.inbound_id} | dict(facts.seen.get(arrival.message.fingerprint, {}))
     facts = replace(facts, seen={**facts.seen, arrival.message.fingerprint: known})
+    own = arrival.message.message_id
+    if own and not isinstance(decision, Discard):
+        facts = replace(facts, message_ids={reference_key(own): arrival.inbound_id, **facts.message_ids})
     match decision:
         case OpenTicket():
             number = facts.last_number + 1

@@ -18,7 +18,7 @@ from intake.types.decisions import (
     RecordBounce,
     Refresh,
 )
-from intake.types.facts import Arrival, Facts, PersonOrder, Reference, SentCopy, Thread
+from intake.types.facts import Arrival, Block, Facts, PersonOrder, Reference, SentCopy, Thread
 from intake.types.reading import Attachment, Bounce, BounceAction, Fold, FoldKind, Forward, Kind, ParsedMessage, Person
 from intake.types.receiving import FolderPosition, RawMessage, Source
 from intake.types.sending import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
@@ -28,6 +28,7 @@ __all__ = [
     "AppendArticle",
     "Arrival",
     "Attachment",
+    "Block",
     "Bounce",
     "BounceAction",
     "Clue",

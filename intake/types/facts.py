@@ -69,13 +69,24 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """That somebody blocked an address: since when, and who did, by name."""
+
+    address: str
+    since: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that decisions about a batch depend on, as of one moment.
 
     `own`: address keys of our mailboxes. `staff`: those of agents and administrators among the senders.
     `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}. `copies`: deliveries by
     id, `copies_of`: by their Message-ID. `last_number` is the last ticket number given. `same_person`: address key
-    to all address keys of that person, where the batch names somebody with more than one.
+    to all address keys of that person, where the batch names somebody with more than one. `blocked`: address keys
+    among the senders whose mail is not wanted. `message_ids`: Message-ID (`shared.references.reference_key`) to the
+    first arrival that has it and was not discarded.
     """
 
     own: frozenset[str] = frozenset()
@@ -88,3 +99,5 @@ class Facts:
     copies_of: Mapping[str, tuple[SentCopy, ...]] = field(default_factory=dict)
     last_number: int = 0
     same_person: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blocked: Mapping[str, Block] = field(default_factory=dict)
+    message_ids: Mapping[str, int] = field(default_factory=dict)

@@ -18,11 +18,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderPosition:
-    """Where a mail stands on an IMAP server (RFC 9051 section 2.3.1.1)."""
+    """Where a mail stands on an IMAP server (RFC 9051 section 2.3.1.1), and what the server says of it.
+
+    `told_size`: its size, where that is the true one; some servers guess. `internal_date`: when the server got it.
+    """
 
     folder: str
     uidvalidity: int
     uid: int
+    told_size: int | None = None
+    internal_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

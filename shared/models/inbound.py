@@ -34,7 +34,8 @@ class InboundMessage(Queued, Base):
     or None, "by": user id}; it is carried out when the mail is processed again. `started_at` is when the last try to
     process it began, `failures` how many of the `attempts` ended with an error (others ended with their process, or
     their database), `processed_at` when the decision was made. `notes` are sentences about what receiving did to the
-    mail, such as leaving large parts on the server.
+    mail, such as leaving large parts on the server. By `told_size` (where it is the true one) and `internal_date`, both
+    told by the IMAP server, a mail is known again under its `uid`.
     """
 
     __tablename__ = "inbound_message"
@@ -52,6 +53,8 @@ class InboundMessage(Queued, Base):
     folder: Mapped[str | None] = mapped_column(String(200))
     uidvalidity: Mapped[int | None] = mapped_column(Id)
     uid: Mapped[int | None] = mapped_column(Id)
+    told_size: Mapped[int | None]
+    internal_date: Mapped[datetime | None] = mapped_column(UtcDateTime)
     envelope_from: Mapped[str | None] = mapped_column(String(320))
     envelope_to: Mapped[list[str]] = mapped_column(JSON, default=list)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

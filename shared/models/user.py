@@ -61,7 +61,8 @@ class Address(Base):
     """One address of a person. `key` makes it unique whatever the letter case (`shared.addresses`).
 
     `suspended_at`: no automatic mail goes there since mail to it came back for good; `suspended_why` are the words of
-    the server that refused it.
+    the server that refused it. `blocked_at`: since then mail from there is discarded, because a person (`blocked_by`,
+    by name) says that it is spam.
     """
 
     __tablename__ = "address"
@@ -72,5 +73,7 @@ class Address(Base):
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     suspended_why: Mapped[str | None]
+    blocked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    blocked_by: Mapped[str | None] = mapped_column(String(254))
 
     user: Mapped[User] = relationship(back_populates="addresses")

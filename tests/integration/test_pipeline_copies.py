@@ -54,6 +54,28 @@ def test_the_same_mail_twice_within_one_batch_is_one_article(desk: Mailroom) -> 
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+def test_another_mail_with_the_same_message_id_is_kept_and_says_so(desk: Mailroom, together: bool) -> None:
+    contents = [mail(text, message_id="1@brightmill.example") for text in ("Please come.", "Something else.")]
+    for part in [contents] if together else [[content] for content in contents]:
+        desk.put(*part)
+        desk.work()
+
+    first, second = desk.every(InboundMessage)
+    assert (states(desk), len(desk.every(Article))) == ([InboundState.PROCESSED] * 2, 2)
+    assert first.clues == []
+    assert [(clue["kind"], clue["value"]) for clue in second.clues] == [("same_message_id", "1@brightmill.example")]
+    assert f"Mail {first.id} has the same Message-ID but other content" in second.clues[0]["note"]
+
+
+def test_a_copy_is_no_other_mail_with_the_same_message_id(desk: Mailroom) -> None:
+    content = mail()
+    first, copy = desk.take(content), desk.take(content)
+    other = desk.take(mail("Something else.", message_id=first.message_id))
+    assert (first.clues, copy.clues) == ([], [])
+    assert f"Mail {first.id} has the same Message-ID" in other.clues[0]["note"]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
 def test_the_same_mail_to_two_mailboxes_is_one_ticket_that_names_the_second(desk: Mailroom, together: bool) -> None:
     content = mail(to=f"{DESK}, {SALES}")
     desk.put(content)

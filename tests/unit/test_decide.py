@@ -12,6 +12,7 @@ from intake.routing.outlook import after
 from intake.types import (
     AppendArticle,
     Arrival,
+    Block,
     Bounce,
     BounceAction,
     Decision,
@@ -30,7 +31,7 @@ from intake.types import (
 )
 from shared.addresses import with_plus
 from shared.tokens import Tokens
-from tests.builders import AGENT, ANNA, BOB, DESK, EVE, arrival, facts, message, thread
+from tests.builders import AGENT, ANNA, BOB, DESK, EVE, NOON, arrival, facts, message, thread
 
 PARENT = "parent@brightmill.example"
 
@@ -386,6 +387,81 @@ def test_held_spam_is_acknowledged_where_a_person_vouches_for_it_and_not_where_t
     decision = decide(arrival(message(spam_mark=MARK), order=order), facts(), tokens)
     assert isinstance(decision, OpenTicket)
     assert decision.acknowledge is acknowledged
+
+
+# ------------------------------------------------------------------ blocked addresses
+
+BLOCKED = {ANNA: Block(address="Anna@brightmill.example", since=NOON, by="Mira Steiner")}
+WHY = "Mira Steiner blocked Anna@brightmill.example on 02 Mar 2026 at 12:00 UTC."
+
+
+@pytest.mark.parametrize("fields", [{}, {"kind": Kind.AUTO_REPLY}, {"spam_mark": MARK}], ids=str)
+def test_mail_of_a_blocked_address_is_discarded_by_the_name_of_who_blocked_it(
+    tokens: Tokens, fields: dict[str, Any]
+) -> None:
+    decision = decide(arrival(message("ANNA@brightmill.example", **fields)), facts(blocked=BLOCKED), tokens)
+    assert decision == Discard(reason=WHY)
+
+
+def test_mail_of_a_blocked_address_is_discarded_even_with_a_signed_clue(tokens: Tokens) -> None:
+    decision = decide(arrival(to_signed_address(tokens, ANNA)), facts(thread(), blocked=BLOCKED), tokens)
+    assert isinstance(decision, Discard)
+    assert [(clue.kind, clue.used, clue.note) for clue in decision.clues] == [
+        ("signed_address", False, "Its sender is blocked.")
+    ]
+
+
+def test_a_bounce_of_a_blocked_address_is_a_bounce(tokens: Tokens) -> None:
+    blocked = {"mailer-daemon@brightmill.example": BLOCKED[ANNA]}
+    assert isinstance(decide(arrival(bounce()), facts(blocked=blocked), tokens), RecordBounce)
+
+
+def test_a_second_copy_of_a_blocked_mail_is_a_copy(tokens: Tokens) -> None:
+    decision = decide(arrival(inbound_id=2), facts(seen={"f" * 64: {1: 1}}, blocked=BLOCKED), tokens)
+    assert isinstance(decision, Discard)
+    assert decision.duplicate_of == 1
+
+
+def test_a_person_makes_a_ticket_of_blocked_mail_and_its_sender_hears_nothing(tokens: Tokens) -> None:
+    order = PersonOrder(action="open", ticket=None, by=3)
+    decision = decide(arrival(order=order), facts(blocked=BLOCKED), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert not decision.acknowledge
+
+
+def test_a_person_lets_blocked_mail_join_a_ticket(tokens: Tokens) -> None:
+    order = PersonOrder(action="join", ticket=7, by=3)
+    assert isinstance(decide(arrival(order=order), facts(thread(), blocked=BLOCKED), tokens), AppendArticle)
+
+
+def test_held_mail_that_nobody_decided_about_opens_no_ticket_for_a_blocked_address(tokens: Tokens) -> None:
+    order = PersonOrder(action="open", ticket=None, by=None)
+    assert decide(arrival(order=order), facts(blocked=BLOCKED), tokens) == Discard(reason=WHY)
+
+
+# ------------------------------------------------------------------ one Message-ID, two mails
+
+
+def test_a_mail_with_the_message_id_of_another_one_is_kept_and_flagged(tokens: Tokens) -> None:
+    decision = decide(arrival(inbound_id=5), facts(message_ids={"first@brightmill.example": 3}), tokens)
+    assert isinstance(decision, OpenTicket)
+    assert [(clue.kind, clue.value, clue.used) for clue in decision.clues] == [
+        ("same_message_id", "first@brightmill.example", False)
+    ]
+    assert decision.clues[0].note.startswith("Mail 3 has the same Message-ID but other content")
+
+
+def test_a_mail_that_is_read_again_is_no_other_one(tokens: Tokens) -> None:
+    decision = decide(arrival(inbound_id=5), facts(message_ids={"first@brightmill.example": 5}), tokens)
+    assert decision.clues == ()
+
+
+def test_two_mails_of_a_batch_with_one_message_id_are_both_kept_and_the_second_is_flagged(tokens: Tokens) -> None:
+    first = arrival()
+    known = after(facts(), first, decide(first, facts(), tokens))
+    decision = decide(arrival(message(fingerprint="b" * 64), inbound_id=2), known, tokens)
+    assert isinstance(decision, OpenTicket)
+    assert [clue.kind for clue in decision.clues] == ["same_message_id"]
 
 
 # ------------------------------------------------------------------ the order of the kinds

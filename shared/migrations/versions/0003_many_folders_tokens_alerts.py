@@ -1,4 +1,4 @@
-"""many folders, tokens for mailboxes, alerts, notes on arrivals, suspended addresses, and new words for them."""
+"""many folders, tokens for mailboxes, alerts, notes on arrivals, suspended and blocked addresses, and their words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ depends_on = None
 
 NEW_WORDS = (
     ("delivery", "cause", "deliverycause", "account", ("notice",)),
-    ("event", "kind", "eventkind", "followed", ("not_sent", "undone", "suspended", "resumed")),
+    ("event", "kind", "eventkind", "followed", ("not_sent", "undone", "suspended", "resumed", "blocked", "unblocked")),
 )
 NEW_COLUMNS = (
     ("address", "suspended_at", sa.DateTime(timezone=True), None),
     ("address", "suspended_why", sa.String(), None),
+    ("address", "blocked_at", sa.DateTime(timezone=True), None),
+    ("address", "blocked_by", sa.String(length=254), None),
     ("folder_cursor", "missing", sa.String(), ""),
     ("folder_cursor", "unsettled", sa.String(), ""),
     ("folder_cursor", "reconciled_at", sa.DateTime(timezone=True), None),
