@@ -120,7 +120,7 @@ class Outbox:
         self._post.stopping.set()
         self._threads.shutdown(wait=True)
         self._impatience.cancel()
-        for lane in (self._own, *self._others.values()):
+        for lane in self._lanes():
             lane.close()
 
     def _servers(self, session: Session) -> dict[str, list[int]]:
@@ -139,11 +139,19 @@ class Outbox:
         return found
 
     def _lose_patience(self) -> None:
-        for lane in (self._own, *tuple(self._others.values())):
+        for lane in self._lanes():
             lane.abort()
 
+    def _lanes(self) -> tuple[Lane, ...]:
+        return (self._own, *tuple(self._others.values()))
+
     def _look(self) -> dict[str, list[int]]:
-        """Clear up after whoever died over a mail, and see which servers there are."""
+        """Clear up after whoever died over a mail, and see which servers there are.
+
+        What is known of our own mails is written first: after an outage nobody is to be taken for dead who is not.
+        """
+        for lane in self._lanes():
+            lane.write()
         with self._post.database.reading() as session:
             servers = self._servers(session)
             is_any_lost = ledger.is_any_lost(session, self._post.clock())
@@ -172,9 +180,10 @@ class Outbox:
             logger.exception("a lane of the outbox could not work; it tries again")
 
     def _forget_all_but(self, servers: Mapping[str, Sequence[int]]) -> None:
-        for url in [each for each in self._others if each not in servers and self._busy[each].done()]:
-            self._others.pop(url).close()
-            del self._busy[url]
+        for url, lane in list(self._others.items()):
+            if url not in servers and self._busy[url].done() and lane.has_written_all:
+                del self._others[url], self._busy[url]
+                lane.close()
 
 
 def _transport(url: str) -> Transport:

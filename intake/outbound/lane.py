@@ -85,10 +85,9 @@ class Lane:
 
         Raises SQLAlchemyError where the database fails; nothing is lost by that, and the next call goes on.
         """
-        self._results.write()
-        with self._post.database.reading() as session:
-            if not ledger.is_any_due(session, self._post.clock(), where):
-                return 0
+        self.write()
+        if self._post.stopping.is_set() or not self._is_any_due(where):
+            return 0
         waiting = at_once(self._post.database, lambda session: self._take(session, where))
         count = len(waiting)
         with self._kept_leases(waiting):
@@ -98,8 +97,21 @@ class Lane:
             at_once(self._post.database, lambda session: ledger.give_back(session, waiting, owner=self._owner))
         return count - len(waiting)
 
+    def write(self) -> None:
+        """Write what became of mails, as far as it is known and not written yet. For any thread.
+
+        Raises SQLAlchemyError where the database fails; then it is kept, and comes with the next call.
+        """
+        self._results.write()
+
+    @property
+    def has_written_all(self) -> bool:
+        """Whether all that is known is written."""
+        return self._results.are_written
+
     def close(self) -> None:
-        """End the connections to the server."""
+        """Write what is known, as far as the database lets us, and end the connections to the server."""
+        _calmly(self.write, "what became of deliveries was not written")
         for transport in self._transports:
             transport.close()
 
@@ -107,6 +119,10 @@ class Lane:
         """End the connections under whoever waits for the server. For any thread."""
         for transport in tuple(self._transports):
             transport.abort()
+
+    def _is_any_due(self, where: ColumnElement[bool]) -> bool:
+        with self._post.database.reading() as session:
+            return ledger.is_any_due(session, self._post.clock(), where)
 
     def _take(self, session: Session, where: ColumnElement[bool]) -> list[int]:
         return ledger.take(session, owner=self._owner, now=self._post.clock(), limit=BATCH, where=where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -33,11 +34,21 @@ HAND_OVER = (  # these two are done for every mail, so they are built once
     .values(handed_over_at=bindparam("now"), lease_until=bindparam("until"))
     .returning(TABLE.c.id)
 )
+GIVEN_UP = (DeliveryState.QUEUED, DeliveryState.UNKNOWN)  # what `recover` makes of a mail that was handed over
+SAME_TRY = and_(TABLE.c.state.in_(GIVEN_UP), TABLE.c.handed_over_at == bindparam("begun_at"))
 SENT = (
     update(TABLE)
-    .where(TABLE.c.id == bindparam("number"), or_(OURS, TABLE.c.state == DeliveryState.UNKNOWN))
+    .where(TABLE.c.id == bindparam("number"), or_(OURS, SAME_TRY))
     .values(state=DeliveryState.SENT, sent_at=bindparam("now"), response=bindparam("words"), last_error=None, **FREE)
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What became of one try of a delivery, which is known again by the moment it was handed over, if it was."""
+
+    outcome: Outcome
+    handed_over_at: datetime | None
 
 
 class LeaseLostError(Exception):
@@ -112,7 +123,7 @@ def give_back(session: Session, ids: Sequence[int], *, owner: str) -> None:
 
 def record(
     session: Session,
-    outcomes: Mapping[int, Outcome],
+    results: Mapping[int, Known],
     *,
     owner: str,
     now: datetime,
@@ -121,30 +132,45 @@ def record(
 ) -> None:
     """Write down what became of deliveries, as far as they are there and ours.
 
-    What is known to be sent is written also where it had been given up as unknown meanwhile.
+    What was handed over is written also where it had been given up meanwhile, as long as nobody has begun, or asked
+    for, another try.
     """
-    sent = {number: outcome for number, outcome in outcomes.items() if isinstance(outcome, Sent)}
+    ours = {"owner": owner, "now": now}
+    sent = [
+        ours | {"number": number, "words": known.outcome.response, "begun_at": known.handed_over_at}
+        for number, known in sorted(results.items())
+        if isinstance(known.outcome, Sent)
+    ]
     if sent:
-        rows = [{"number": n, "owner": owner, "now": now, "words": sent[n].response} for n in sorted(sent)]
-        session.connection().execute(SENT, rows)
-    if len(sent) < len(outcomes):
-        _record_faults(session, outcomes, owner, now, chance, caps)
+        session.connection().execute(SENT, sent)
+    faults = {number: known for number, known in results.items() if not isinstance(known.outcome, Sent)}
+    if faults:
+        _record_faults(session, faults, owner, now, chance, caps)
 
 
 def _record_faults(
     session: Session,
-    outcomes: Mapping[int, Outcome],
+    faults: Mapping[int, Known],
     owner: str,
     now: datetime,
     chance: Callable[[], float],
     caps: Caps,
 ) -> None:
-    others = [number for number, outcome in outcomes.items() if not isinstance(outcome, Sent)]
-    ours = Delivery.id.in_(others), Delivery.lease_by == owner, Delivery.state == DeliveryState.SENDING
-    for delivery in session.scalars(select(Delivery).where(*ours).order_by(Delivery.id).with_for_update()).all():
-        _record_fault(delivery, outcomes[delivery.id], now, chance())
+    rows = select(Delivery).where(Delivery.id.in_(faults)).order_by(Delivery.id).with_for_update()
+    for delivery in session.scalars(rows).all():
+        known = faults[delivery.id]
+        if not _is_same_try(delivery, known, owner):
+            continue
+        _record_fault(delivery, known.outcome, now, chance())
         if delivery.state is DeliveryState.FAILED:
             returned.not_sent(session, delivery, now, caps)
+
+
+def _is_same_try(delivery: Delivery, known: Known, owner: str) -> bool:
+    if delivery.state is DeliveryState.SENDING:
+        return delivery.lease_by == owner
+    was_handed_over = known.handed_over_at is not None and delivery.handed_over_at == known.handed_over_at
+    return delivery.state in GIVEN_UP and was_handed_over
 
 
 def _record_fault(delivery: Delivery, outcome: Outcome, now: datetime, chance: float) -> None:

@@ -11,14 +11,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from intake.outbound import ledger
-from intake.outbound.ledger import LeaseLostError
+from intake.outbound.ledger import Known, LeaseLostError
 from intake.types import Outcome, Unanswered
 from shared.caps import Caps
 from shared.database import Database
@@ -34,9 +34,10 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True, eq=False)
 class _Step:
-    """A mail that is to be handed over; `error` is why it must not be."""
+    """A mail that is to be handed over, and when that was written down; `error` is why it must not be."""
 
     delivery_id: int
+    at: datetime | None = None
     is_done: bool = False
     error: Exception | None = field(default=None)
 
@@ -53,17 +54,25 @@ class Results:
         self._chance = chance
         self._caps = caps
         self._turn = threading.Lock()  # held by who commits
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # guards what is below
         self._steps: list[_Step] = []
-        self._unwritten: dict[int, Outcome] = {}
+        self._handed_over: dict[int, datetime | None] = {}
+        self._unwritten: dict[int, Known] = {}
         self._since = 0.0
+
+    @property
+    def are_written(self) -> bool:
+        """Whether nothing is known that is not written."""
+        return not self._unwritten
 
     def add(self, outcome: Outcome, *ids: int) -> None:
         """Keep what became of mails until it can be written."""
         with self._lock:
             if not self._unwritten:
                 self._since = time.monotonic()
-            self._unwritten |= dict.fromkeys(ids, outcome)
+            for number in ids:
+                at = self._handed_over.pop(number, None)
+                self._unwritten[number] = Known(outcome=outcome, handed_over_at=at)
 
     def write(self) -> None:
         """Write all that is known. Where the database fails it is kept, and comes with the next call."""
@@ -86,6 +95,8 @@ class Results:
                 self._commit()
         if step.error is not None:
             raise step.error
+        with self._lock:
+            self._handed_over[delivery_id] = step.at
 
     def keep(self, ids: Sequence[int]) -> None:
         """Renew the leases of these mails, and of those whose results wait."""
@@ -111,10 +122,10 @@ class Results:
             for delivery_id in known:
                 del self._unwritten[delivery_id]
             self._since = time.monotonic()
-        for delivery_id, outcome in known.items():
-            logger.info("delivery=%d outcome=%s", delivery_id, type(outcome).__name__)
+        for delivery_id, each in known.items():
+            logger.info("delivery=%d outcome=%s", delivery_id, type(each.outcome).__name__)
 
-    def _write_all(self, steps: Sequence[_Step], known: Mapping[int, Outcome]) -> None:
+    def _write_all(self, steps: Sequence[_Step], known: Mapping[int, Known]) -> None:
         """Write all at once; where it is not the database's fault that this fails, the results one by one."""
         try:
             at_once(self._database, lambda session: self._write(session, steps, known))
@@ -122,25 +133,26 @@ class Results:
             if not known or fault_of(error).passes:
                 raise
             logger.warning("could not write %d results together, writing them one by one: %s", len(known), error)
-            for delivery_id, outcome in known.items():
-                self._write_alone(delivery_id, outcome)
+            for delivery_id, each in known.items():
+                self._write_alone(delivery_id, each)
             at_once(self._database, lambda session: self._write(session, steps, {}))
 
-    def _write_alone(self, delivery_id: int, outcome: Outcome) -> None:
+    def _write_alone(self, delivery_id: int, known: Known) -> None:
         """Write a result; one that cannot be written holds up no other."""
         try:
-            at_once(self._database, lambda session: self._write(session, (), {delivery_id: outcome}))
+            at_once(self._database, lambda session: self._write(session, (), {delivery_id: known}))
         except Exception as error:
             if fault_of(error).passes:
                 raise
             logger.exception("delivery=%d: what became of it could not be written", delivery_id)
-            at_once(self._database, lambda session: self._write(session, (), {delivery_id: UNWRITABLE}))
+            unwritable = replace(known, outcome=UNWRITABLE)
+            at_once(self._database, lambda session: self._write(session, (), {delivery_id: unwritable}))
 
-    def _write(self, session: Session, steps: Sequence[_Step], known: Mapping[int, Outcome]) -> None:
+    def _write(self, session: Session, steps: Sequence[_Step], known: Mapping[int, Known]) -> None:
         now = self._clock()
         ours = ledger.hand_over(session, [step.delivery_id for step in steps], owner=self._owner, now=now)
         for step in steps:
-            step.error = None if step.delivery_id in ours else LeaseLostError(step.delivery_id)
+            step.at, step.error = now, None if step.delivery_id in ours else LeaseLostError(step.delivery_id)
         ledger.record(session, known, owner=self._owner, now=now, chance=self._chance, caps=self._caps)
 
 

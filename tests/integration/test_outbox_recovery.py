@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 from sqlalchemy import delete, update
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from intake.outbound.deliver import Outbox
 from intake.outbound.ledger import DIED
@@ -23,27 +20,14 @@ from shared.models import Delivery, DeliveryCause, DeliveryState, Ticket
 from shared.tickets import Upload
 from shared.tokens import Tokens
 from tests.mail_sink import STALL, MailSink
-from tests.outgoing import Clock, SendingDesk, running
+from tests.outgoing import Clock, Intercepting, Scripted, SendingDesk, running
 
 
 class Killed(BaseException):
     """Stands for a process that ends here."""
 
 
-class _Scripted:
-    """What a transport has besides sending."""
-
-    def check(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        return None
-
-    def abort(self) -> None:
-        return None
-
-
-class DyingTransport(_Scripted):
+class DyingTransport(Scripted):
     """Ends the worker before or after the mail is handed over."""
 
     def __init__(self, *, after: bool) -> None:
@@ -56,22 +40,7 @@ class DyingTransport(_Scripted):
         raise Killed
 
 
-class Intercepting(_Scripted):
-    """Does something just before each mail is handed over, and then delivers it."""
-
-    def __init__(self, action: Callable[[], None]) -> None:
-        self._action = action
-        self.delivered = 0
-
-    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
-        del envelope
-        self._action()
-        handed_over()
-        self.delivered += 1
-        return Sent(response="250 kept")
-
-
-class Babbling(_Scripted):
+class Babbling(Scripted):
     """Takes each mail, the first one with words that no database can store."""
 
     def __init__(self) -> None:
@@ -81,23 +50,6 @@ class Babbling(_Scripted):
         del envelope
         handed_over()
         return Sent(response=next(self._answers, "250 kept"))
-
-
-class FailingDatabase(Database):
-    """A database that goes away once a mail has been handed over, for one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.__dict__ = dict(database.__dict__)
-        self._is_away = False
-        self.transport = Intercepting(lambda: None)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        if self.transport.delivered and not self._is_away:
-            self._is_away = True
-            raise OperationalError("the database is away", None, OSError())
-        with super().transaction() as session:
-            yield session
 
 
 @pytest.fixture
@@ -243,19 +195,6 @@ def test_a_fault_of_the_transport_costs_an_attempt_and_says_so(desk: SendingDesk
     outbox.run_once()
     assert desk.delivery().state is DeliveryState.DEFERRED
     assert "which is a fault of the desk" in (desk.delivery().last_error or "")
-
-
-def test_a_result_that_could_not_be_written_is_written_later(desk: SendingDesk, sink: MailSink) -> None:
-    desk.reply(desk.open_ticket(acknowledge=False))
-    failing = FailingDatabase(desk.database)
-    outbox = Outbox(failing, desk.tokens, desk.settings, transport=failing.transport, clock=desk.clock)
-    with pytest.raises(OperationalError):
-        outbox.run_once()
-    desk.clock.pass_by(seconds=31)
-    assert lives(desk, sink) == 0
-    assert desk.delivery().state is DeliveryState.UNKNOWN
-    outbox.run_once()
-    assert desk.delivery().state is DeliveryState.SENT
 
 
 def test_what_a_server_says_can_be_stored_whatever_bytes_it_says(desk: SendingDesk, sink: MailSink) -> None:
