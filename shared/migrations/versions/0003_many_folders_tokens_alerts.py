@@ -30,8 +30,6 @@ NEW_COLUMNS = (
     ("inbound_message", "notes", sa.JSON(), "[]"),
     ("inbound_message", "started_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "failures", sa.Integer(), "0"),
-    ("inbound_message", "told_size", sa.Integer(), None),
-    ("inbound_message", "internal_date", sa.DateTime(timezone=True), None),
     ("delivery", "counted_as", sa.String(length=320), ""),
     ("mailbox", "oauth", sa.JSON(), None),
     ("mailbox", "access_token", sa.String(), None),
