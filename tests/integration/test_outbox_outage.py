@@ -113,7 +113,7 @@ def test_an_outage_after_the_last_mail_of_a_mailboxs_own_server_sends_none_twice
         desk.clock.pass_by(seconds=seconds)
         failing.is_back = True
         assert (outbox.serve_others(), outbox.run_once()) == (0, 0)
-    assert (desk.delivery().state, desk.delivery().attempts) == (DeliveryState.SENT, 1)
+        assert (desk.delivery().state, desk.delivery().attempts) == (DeliveryState.SENT, 1)
     assert (len(sink.mails), transport.delivered) == (1, 0)
 
 
