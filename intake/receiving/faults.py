@@ -16,6 +16,10 @@ logger = logging.getLogger(__name__)
 
 UNREACHABLE = (OperationalError, InterfaceError, NoFreeConnectionError)  # the next mail would fail as well
 QUIET_SECONDS = 5.0
+SQLITE_WORDS = (  # for what it says too shortly, by the beginning of the name of its error
+    ("SQLITE_BUSY", "another program has locked its file for long"),
+    ("SQLITE_FULL", "the disk is full, please make room"),
+)
 
 
 class ReceiveError(UserError):
@@ -50,4 +54,8 @@ class Faults:
 
 def database_words(error: Exception) -> str:
     """What the database said, in one line."""
+    code = getattr(error.__cause__, "sqlite_errorname", "")
+    for beginning, words in SQLITE_WORDS:
+        if code.startswith(beginning):
+            return words
     return str(error.__cause__ or error).strip().partition("\n")[0]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from shared.config import Settings
 from shared.database import Database
 from shared.schema import migrate
 from tests.receiving import PLAIN, Dialogue, content_of, desk_mailbox, raw_mail, running_smtp, stored
+from tests.small_disk import fill, small_disk
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 MB = 1024 * 1024
-Tmpfs = Callable[[int], Path]
 
 
 class Disk:
@@ -150,41 +149,13 @@ def test_an_alert_that_cannot_be_written_stops_nothing_and_is_written_later(data
 
 
 @pytest.fixture
-def tmpfs(tmp_path: Path) -> Iterator[Tmpfs]:
-    """Mounts a small disk of memory; as root, which a test machine is."""
-    mounted: list[Path] = []
-
-    def mount(megabytes: int) -> Path:
-        folder = tmp_path / f"disk-{len(mounted)}"
-        folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
-
-
-@pytest.fixture
-def small(tmpfs: Tmpfs, _migrated_sqlite: Path) -> Iterator[tuple[Path, Database]]:
+def small(tmp_path: Path, _migrated_sqlite: Path) -> Iterator[tuple[Path, Database]]:
     """A desk's SQLite file on a disk of 8 MB."""
-    folder = tmpfs(8)
-    desk = Database(f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'desk.db')}")
-    migrate(desk)
-    yield folder, desk
-    desk.close()
-
-
-def fill(folder: Path) -> Path:
-    """Take all that is left of a disk."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return filler
+    with small_disk(tmp_path / "disk", 8) as folder:
+        desk = Database(f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'desk.db')}")
+        migrate(desk)
+        yield folder, desk
+        desk.close()
 
 
 def test_a_disk_that_is_really_full_is_later_and_never_a_loss(small: tuple[Path, Database]) -> None:
