@@ -16,7 +16,19 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import account, attachments, auth, mail, mailboxes, outgoing, people, registering, ticket_changes, tickets
+from portal import (
+    account,
+    attachments,
+    auth,
+    mail,
+    mailboxes,
+    outgoing,
+    people,
+    registering,
+    spam,
+    ticket_changes,
+    tickets,
+)
 from portal.access import init_access, is_own_path
 from portal.appearance import THEME_COOKIE, THEMES, init_appearance
 from portal.desk import EXTENSION, Desk, desk
@@ -37,6 +49,7 @@ BLUEPRINTS = (
     outgoing.blueprint,
     attachments.blueprint,
     mail.blueprint,
+    spam.blueprint,
     mailboxes.blueprint,
 )
 STAY_SIGNED_IN = timedelta(days=30)

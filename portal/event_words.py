@@ -92,7 +92,10 @@ def _blocked(detail: Mapping[str, Any]) -> Markup:
 
 
 def _unblocked(detail: Mapping[str, Any]) -> Markup:
-    return Markup("Mail from {} is not blocked any more").format(_b(_listed(detail["addresses"])))
+    addresses = _listed(detail["addresses"])
+    return (
+        Markup("Mail from {} comes in again").format(_b(addresses)) if addresses else Markup("It is no spam after all")
+    )
 
 
 def _joined(detail: Mapping[str, Any]) -> Markup:

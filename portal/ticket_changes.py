@@ -29,7 +29,7 @@ from portal.tickets import assignee_form, found, show
 from shared import articles, outbox, ticket_properties, tickets
 from shared.articles import Upload
 from shared.models import Article, ArticleKind, Priority, Status, Ticket, User
-from shared.people import find_or_create, suspension_of
+from shared.people import block_of, find_or_create, suspension_of
 
 blueprint = Blueprint("ticket_changes", __name__, url_prefix="/tickets/<int(max=999999999999999):number>")
 
@@ -115,6 +115,8 @@ def status(number: int) -> Answer:
 def _why_not_told(ticket: Ticket) -> str:
     if suspension_of(ticket.requester) is not None:
         return f"They are not told: mail to {ticket.requester.email} came back, so no automatic mail goes there."
+    if block_of(ticket.requester) is not None:
+        return f"They are not told: {ticket.requester.email} is blocked as spam."
     if not outbox.is_reachable(ticket.requester, ticket.requester.email):
         return "No mail reaches the requester."
     return "They are not told: too much automatic mail went out already, as the ticket says."

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared.models import Address, Delivery, DeliveryCause, DeliveryState
 
 AS_NEW = {"attempts": 0, "handed_over_at": None, "bounced_at": None, "lease_by": None, "lease_until": None}
-SHUT = select(Address.email).where(Address.suspended_at.is_not(None))
+SHUT = select(Address.email).where(or_(Address.suspended_at.is_not(None), Address.blocked_at.is_not(None)))
 
 
 def send_again(delivery: Delivery, now: datetime) -> None:
@@ -35,7 +35,7 @@ def mark_sent(delivery: Delivery, now: datetime) -> None:
 def retry_failed(session: Session, now: datetime, ids: Sequence[int] | None = None) -> int:
     """Send all again that failed, of these ids where some are given; returns how many.
 
-    Automatic mail to an address that is suspended goes again only where its id is named.
+    Automatic mail to an address that is suspended or blocked goes again only where its id is named.
     """
     where = () if ids is not None else (or_(Delivery.cause == DeliveryCause.REPLY, Delivery.recipient.not_in(SHUT)),)
     return _requeue(session, DeliveryState.FAILED, ids, *where, state=DeliveryState.QUEUED, due_at=now, **AS_NEW)

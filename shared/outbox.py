@@ -1,6 +1,7 @@
 """What goes out is queued here, in the transaction of what causes it. Nothing is sent from here.
 
-Automatic mail is capped (`shared/caps.py`) and kept from addresses that it came back from; a person's reply is neither.
+Automatic mail is capped (`shared/caps.py`) and kept from addresses that it came back from, or that are blocked; a
+person's reply is neither.
 A notice of a status counts like any other, but since a person causes each of them they cannot loop: they go on up to
 four times the cap, so that an administrator who tidies up tells everybody, and a script gone wild does not. So does
 what is urgent: strangers who have themselves acknowledged until a cap is reached do not silence it.
@@ -183,7 +184,8 @@ def _has_room(
     session: Session, user: User, cause: DeliveryCause, ticket: Ticket | None, caps: Caps, now: datetime, *, times: int
 ) -> bool:
     """Whether automatic mail to this person may go out now, at so many times the caps. A cap that stops it is noted."""
-    if not is_reachable(user, user.email) or people.suspension_of(user) is not None:
+    is_shut = people.suspension_of(user) is not None or people.block_of(user) is not None
+    if is_shut or not is_reachable(user, user.email):
         return False
     full = reached(session, caps, recipient=user.email, ticket=ticket, now=now, times=times)
     if full is not None:

@@ -63,8 +63,14 @@ def addresses_of(session: Session, users: Iterable[int]) -> Mapping[int, frozens
 
 def suspension_of(user: User) -> Address | None:
     """The address that the desk writes to, where automatic mail to it is suspended."""
-    key = address_key(user.email)
-    return next((own for own in user.addresses if own.key == key and own.suspended_at is not None), None)
+    own = _written_to(user)
+    return own if own is not None and own.suspended_at is not None else None
+
+
+def block_of(user: User) -> Address | None:
+    """The address that the desk writes to, where it is blocked: no automatic mail goes there either."""
+    own = _written_to(user)
+    return own if own is not None and own.blocked_at is not None else None
 
 
 def suspend(session: Session, key: str, why: str, now: datetime) -> Address | None:
@@ -82,3 +88,24 @@ def resume(address: Address) -> bool:
         return False
     address.suspended_at = address.suspended_why = None
     return True
+
+
+def block(address: Address, by: User, now: datetime) -> bool:
+    """Discard what comes from an address from now on; False where it is blocked already."""
+    if address.blocked_at is not None:
+        return False
+    address.blocked_at, address.blocked_by = now, by.label
+    return True
+
+
+def unblock(address: Address) -> bool:
+    """Let mail come from an address again; False where it was not blocked."""
+    if address.blocked_at is None:
+        return False
+    address.blocked_at = address.blocked_by = None
+    return True
+
+
+def _written_to(user: User) -> Address | None:
+    key = address_key(user.email)
+    return next((own for own in user.addresses if own.key == key), None)

@@ -59,12 +59,13 @@ def take_back(session: Session, ticket: Ticket, article: Article, *, actor: User
     copies = session.scalars(sent.with_for_update()).all()
     if not copies or not all(map(is_untouched, copies)):
         raise TicketError(TOO_LATE)
-    _put_back(session, ticket, copies[0].context.get("before") or {}, now, actor)
+    put_back(session, ticket, copies[0].context.get("before") or {}, now, actor)
     add_event(session, ticket, EventKind.UNDONE, now, actor=actor, recipients=[copy.recipient for copy in copies])
     _remove(session, article, copies)
 
 
-def _put_back(session: Session, ticket: Ticket, before: dict[str, Any], now: datetime, actor: User) -> None:
+def put_back(session: Session, ticket: Ticket, before: dict[str, Any], now: datetime, actor: User) -> None:
+    """Let a ticket stand as `standing` noted it; a status that was changed since stays."""
     if before and ticket.status is Status(before["then"]):
         change_status(session, ticket, Status(before["status"]), now, actor=actor)
         resolved_at = before["resolved_at"]

@@ -1,0 +1,168 @@
+"""What a person calls spam: it is put aside, and what comes from its sender from then on is discarded.
+
+A sender can be forged, so nothing but a person ever blocks an address; people see who did and when, and lift it again.
+An address of the desk or of somebody who works here is never blocked. An undo takes back what is still as it was left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from shared import inbound, outbox, people
+from shared.addresses import address_key, is_address, reaches_somebody, without_plus
+from shared.caps import DEFAULT_CAPS, Caps
+from shared.inbound import InboundError
+from shared.models import (
+    Address,
+    Delivery,
+    DeliveryCause,
+    DeliveryState,
+    Event,
+    EventKind,
+    InboundMessage,
+    InboundState,
+    Mailbox,
+    MessageRef,
+    Participant,
+    Status,
+    Ticket,
+    User,
+)
+from shared.references import reference_key
+from shared.ticket_rules import TicketError, add_event, admin_only, change_status, staff_only
+from shared.tokens import Tokens
+from shared.undo import put_back, standing
+
+TO_REQUESTERS = (DeliveryCause.ACKNOWLEDGEMENT, DeliveryCause.STATUS)
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+
+
+def discard_mail(session: Session, mail: InboundMessage, *, actor: User, now: datetime) -> Address | None:
+    """Discard held mail and block its sender; returns the address, or None where it was blocked before.
+
+    Raises InboundError where its sender cannot be blocked; then nothing is done.
+    """
+    email = mail.from_address or ""
+    if mail.state is not InboundState.HELD:
+        raise InboundError(f"Mail {mail.id} has been {mail.state.value} meanwhile.")
+    refusal = _why_not(session, [email])
+    if refusal is not None:
+        raise InboundError(f"{refusal} Discard the mail instead.")
+    inbound.discard(session, mail, actor=actor, now=now)
+    mail.reason = f"{actor.label} discarded it as spam and blocked {email}."
+    user = people.find_or_create(session, email, mail.from_name or "", now)
+    blocked = _block(session, [own for own in user.addresses if own.key == address_key(email)], actor, now)
+    return blocked[0] if blocked else None
+
+
+def put_mail_back(session: Session, mail: InboundMessage, *, actor: User, now: datetime) -> None:
+    """Lift the block that came with discarding a mail, and let the mail go by the rules, which held it.
+
+    Raises InboundError where it was taken back, or decided in another way, meanwhile.
+    """
+    address = session.get(Address, address_key(mail.from_address or ""), with_for_update=True)
+    is_as_left = address is not None and address.blocked_at is not None and address.blocked_at == mail.processed_at
+    if address is None or not is_as_left or mail.state is not InboundState.DISCARDED:
+        raise InboundError(
+            f"There is nothing to take back any more: mail {mail.id} or its sender is not as it was left."
+        )
+    inbound.again(session, mail, actor=actor, now=now)
+    people.unblock(address)
+
+
+def close_ticket(session: Session, ticket: Ticket, *, actor: User, now: datetime) -> Sequence[str]:
+    """Close a ticket as spam: its requester is blocked, and automatic mail to them that still waits is not sent.
+
+    Returns the addresses of the requester. The caller has locked the ticket. Raises NotAllowed for anybody but
+    administrators, TicketError where the requester cannot be blocked; then nothing is done.
+    """
+    admin_only(actor, "Only administrators can close a ticket as spam.")
+    addresses = [own.email for own in ticket.requester.addresses]
+    refusal = _why_not(session, addresses)
+    if refusal is not None:
+        raise TicketError(refusal)
+    before = standing(ticket, Status.CLOSED)
+    _block(session, ticket.requester.addresses, actor, now)
+    detail = {"addresses": addresses, "before": before, "stopped": _stop_waiting(session, ticket)}
+    add_event(session, ticket, EventKind.BLOCKED, now, actor=actor, **detail)
+    change_status(session, ticket, Status.CLOSED, now, actor=actor)
+    return addresses
+
+
+def put_ticket_back(
+    session: Session, ticket: Ticket, *, actor: User, now: datetime, tokens: Tokens, caps: Caps = DEFAULT_CAPS
+) -> None:
+    """Let a ticket stand as before it was closed as spam, and lift the blocks that came with it.
+
+    The caller has locked the ticket. An acknowledgement that was stopped goes out after all. Raises NotAllowed for
+    anybody but administrators, TicketError where there is nothing to take back any more.
+    """
+    admin_only(actor, "Only administrators can do that.")
+    kinds = (EventKind.BLOCKED, EventKind.UNBLOCKED)
+    said = select(Event).where(Event.ticket_id == ticket.id, Event.kind.in_(kinds)).order_by(Event.id.desc())
+    last = session.scalar(said.limit(1))
+    if last is None or last.kind is not EventKind.BLOCKED:
+        raise TicketError("There is nothing to take back any more.")
+    lifted = [own.email for own in ticket.requester.addresses if own.blocked_at == last.at and people.unblock(own)]
+    put_back(session, ticket, last.detail["before"], now, actor)
+    add_event(session, ticket, EventKind.UNBLOCKED, now, actor=actor, addresses=lifted)
+    session.flush()
+    if DeliveryCause.ACKNOWLEDGEMENT in last.detail["stopped"]:
+        outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=now, caps=caps)
+
+
+def unblock(session: Session, address: Address, *, actor: User, now: datetime) -> bool:
+    """Let mail come from an address again, because a person says so; False where it does already."""
+    staff_only(actor, "Only agents can let mail come from an address again.")
+    since = address.blocked_at
+    if not people.unblock(address):
+        return False
+    theirs = select(Participant.ticket_id).where(Participant.user_id == address.user_id)
+    said = select(Event.ticket_id).where(Event.kind == EventKind.BLOCKED, Event.at == since)
+    for number in session.scalars(said.where(Event.ticket_id.in_(theirs))).all():
+        ticket = session.get_one(Ticket, number)
+        add_event(session, ticket, EventKind.UNBLOCKED, now, actor=actor, addresses=[address.email])
+    return True
+
+
+def _why_not(session: Session, emails: Iterable[str]) -> str | None:
+    """Why one of these addresses can never be blocked, as a sentence."""
+    own = frozenset(session.scalars(select(Mailbox.address_key)))
+    for email in emails:
+        user = people.user_of_address(session, email)
+        if not is_address(email) or not reaches_somebody(email):
+            return "The mail does not say who sent it, so there is nobody to block."
+        if {address_key(email), without_plus(address_key(email))[0]} & own:
+            return f"{email} is an address of this desk and cannot be blocked."
+        if user is not None and user.is_staff:
+            return f"{email} belongs to {user.label}, who works here, and cannot be blocked."
+    return None
+
+
+def _block(session: Session, addresses: Iterable[Address], actor: User, now: datetime) -> list[Address]:
+    """Block addresses in the order of their keys; returns those that were not blocked before."""
+    keys = sorted(address.key for address in addresses)
+    rows = session.scalars(select(Address).where(Address.key.in_(keys)).order_by(Address.key).with_for_update()).all()
+    blocked = [row for row in rows if people.block(row, actor, now)]
+    session.flush()
+    return blocked
+
+
+def _stop_waiting(session: Session, ticket: Ticket) -> list[str]:
+    """Take automatic mail to the requester back that nobody is sending just now; returns what it was."""
+    waiting = select(Delivery).where(
+        Delivery.ticket_id == ticket.id,
+        Delivery.cause.in_(TO_REQUESTERS),
+        Delivery.state.in_(WAITING),
+    )
+    copies = session.scalars(waiting.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
+    keys = [reference_key(copy.message_id) for copy in copies]
+    session.execute(delete(MessageRef).where(MessageRef.key.in_(keys)))
+    for copy in copies:
+        session.delete(copy)
+    session.flush()
+    return [copy.cause.value for copy in copies]
