@@ -12,7 +12,7 @@ from intake.types import Arrival
 from shared import inbound
 from shared.alerts import raise_alert
 from shared.database import Database
-from shared.models import InboundMessage, Mailbox
+from shared.models import InboundMessage, InboundState, Mailbox
 from shared.status import collect
 from shared.status_words import duration, in_words
 from shared.tokens import Tokens
@@ -33,20 +33,31 @@ def broken(_: Stored) -> Arrival:
     raise RecursionError("too deep")
 
 
+def quarantine(desk: Mailroom, content: bytes) -> None:
+    """Let a mail fail until it is put aside."""
+    (number,) = desk.put(content)
+    while desk.row(number).state is InboundState.RECEIVED:
+        desk.clock.moment = max(desk.clock(), desk.row(number).due_at)
+        desk.work(broken)
+
+
 def test_every_mail_is_counted_in_one_state_and_what_waits_has_its_age(desk: Mailroom) -> None:
-    desk.take(mail())
+    first = mail()
+    desk.take(first)
+    quarantine(desk, mail("poison"))
     desk.take(mail("Me too", sender=EVE, subject="Re: [#1] Fire"), envelope_from=EVE)
     desk.clock.advance(hours=3)
+    desk.take(first)
     desk.put(mail("broken"))
     desk.work(broken)
     desk.clock.advance(minutes=2)
 
     counts = counted(desk)
-    assert counts["inbound"] == {"received": 1, "processed": 1, "held": 1, "quarantined": 0, "discarded": 0}
+    assert counts["inbound"] == {"received": 1, "processed": 1, "held": 1, "quarantined": 1, "discarded": 1}
     assert (counts["oldest_unprocessed_seconds"], counts["oldest_held_seconds"]) == (120.0, 3 * 3600 + 120.0)
     assert counts["retrying"] == 1
     words = "\n".join(in_words(counts))
-    assert "1 received, 1 processed, 1 held; the oldest unprocessed waits for 2 minutes" in words
+    assert "1 received, 1 processed, 1 held, 1 quarantined, 1 discarded; the oldest unprocessed waits for 2 " in words
     assert "the oldest held for 3 hours; 1 failed and will be tried again" in words
     assert "Wrong now  nothing" in words
 
