@@ -55,9 +55,19 @@ def run_worker(*, with_parent: bool) -> None:
     start_logging()
     with open_desk() as desk:
         worker = Worker("pipeline", open_pipeline(desk.settings, desk.database, desk.tokens).run_once)
-        worker.start()
-        wait_for_the_end(with_parent=with_parent)
-        worker.stop()
+        work(worker, with_parent=with_parent)
+
+
+def work(worker: Worker, *, with_parent: bool) -> None:
+    """Let a worker work until the end. Exits with status 1 where it ends by itself, so that another is started."""
+
+    def watch() -> None:
+        if not worker.is_alive:
+            sys.exit("The worker has ended, which is a fault of the desk.")
+
+    worker.start()
+    wait_for_the_end(watch, with_parent=with_parent)
+    worker.stop()
 
 
 @contextmanager

@@ -129,7 +129,12 @@ class Intake:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop receiving, store what was accepted, and end after the work at hand; also where `start` failed."""
+        """Stop receiving, store what was accepted, and end after the work at hand; also where `start` failed.
+
+        The outbox begins no further mail from the first moment on: whoever kills a service that takes long to stop
+        is not to find it between the final dot of a reply and its answer.
+        """
+        self._delivering.stop()
         if self._scheduler.running:
             self._scheduler.pause()
         with ThreadPoolExecutor(2, thread_name_prefix="stop") as both:  # a mail server that hangs delays no client
@@ -138,7 +143,6 @@ class Intake:
                 both.submit(self._front_door.stop)
         self._spool.stop()
         self._pipeline.stop()
-        self._delivering.stop()
         self._outbox.stop()
         self._other_servers.stop()
         self._delivering.close()

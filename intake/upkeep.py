@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from shared import caps, mailboxes, notices, outgoing_alarms, tickets
+from shared import caps, incoming_alarms, mailboxes, notices, outgoing_alarms, tickets
 from shared.config import Settings
 from shared.database import Database
 from shared.inbound import open_forgotten
@@ -54,9 +54,21 @@ def _watch_mailboxes(session: Session, settings: Settings, now: datetime) -> Non
     watch_mailboxes(session, now, settings.mailbox_alarm_minutes)
 
 
+def _watch_incoming(session: Session, settings: Settings, now: datetime) -> None:
+    incoming_alarms.watch_unprocessed(session, now, settings.queue_alarm_minutes)
+
+
 def _watch_outgoing(session: Session, settings: Settings, now: datetime) -> None:
     outgoing_alarms.watch_queue(session, now, settings.queue_alarm_minutes)
     outgoing_alarms.watch_servers(session, Tokens(settings.secret_key, *settings.old_keys), now)
 
 
-JOBS: tuple[Job, ...] = (_open_forgotten, _close_quiet, _forget_caps, _watch_mailboxes, _watch_outgoing, _tell)
+JOBS: tuple[Job, ...] = (
+    _open_forgotten,
+    _close_quiet,
+    _forget_caps,
+    _watch_mailboxes,
+    _watch_incoming,
+    _watch_outgoing,
+    _tell,
+)
