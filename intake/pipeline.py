@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
-from intake.apart import Apart
+from intake.apart import Apart, NoReaderError, ReadError
 from intake.reading import Reader, Stored, read
 from intake.routing.decide import decide
 from intake.routing.outlook import after
@@ -50,7 +50,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
-    """What was claimed and could not be finished because of the database; `counts` says whether that was a try."""
+    """What was claimed and could not be finished for want of the database or a process; `counts`: that was a try."""
 
     ids: Sequence[int]
     counts: bool
@@ -88,6 +88,8 @@ class Pipeline:
         self._chance = chance
         self._owner = uuid.uuid4().hex
         self._claims = 0
+        self._held: Sequence[int] = ()
+        self._kept_at = self._clock()
         self._interrupted: Interrupted | None = None
 
     def run_once(self, only: Sequence[int] | None = None) -> int:
@@ -98,8 +100,7 @@ class Pipeline:
         with self._database.transaction() as session:
             ids = self.claim(session, only)
         self.process(ids)
-        if not ids:
-            self._apart.close()
+        self._apart.rest()
         return len(ids)
 
     def claim(self, session: Session, only: Sequence[int] | None = None) -> list[int]:
@@ -118,14 +119,17 @@ class Pipeline:
         return []
 
     def process(self, ids: Sequence[int]) -> None:
-        """Process what was claimed, in the order of its arrival."""
+        """Process what was claimed, in the order of its arrival. To be called when the claim is committed."""
+        self._interrupted = None
+        self._held, self._kept_at = ids, self._clock()
         try:
             with self._database.reading() as session:
                 sizes = sizes_of(session, ids)
             for part in parts(ids, sizes):
                 self._process(part)
-        except SQLAlchemyError as error:
-            self._interrupted = Interrupted(ids=ids, counts=fault_of(error) not in NOBODYS)
+        except (SQLAlchemyError, NoReaderError) as error:
+            counts = isinstance(error, SQLAlchemyError) and fault_of(error) not in NOBODYS
+            self._interrupted = Interrupted(ids=ids, counts=counts)
             raise
 
     def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:
@@ -160,8 +164,6 @@ class Pipeline:
             .values(lease_by=None, lease_until=None, attempts=tries)
             .execution_options(synchronize_session=False)
         )
-        session.flush()
-        self._interrupted = None
 
     def _process(self, ids: Sequence[int]) -> None:
         try:
@@ -169,11 +171,11 @@ class Pipeline:
         except LeaseLostError:
             logger.warning("lost the lease on mails %s to %s; another worker has them", ids[0], ids[-1])
         except Exception as error:
-            if fault_of(error).passes:
+            if isinstance(error, NoReaderError) or fault_of(error).passes:
                 raise
             if len(ids) == 1:
                 logger.exception("inbound=%d could not be processed", ids[0])
-                self._note_failure(ids[0], f"{type(error).__name__}: {error}")
+                self._note_failure(ids[0], _said(error))
                 return
             logger.warning("could not process %d mails together, trying them one by one: %s", len(ids), error)
             for number in ids:
@@ -208,15 +210,17 @@ class Pipeline:
         return [mail for mail in mails if mail.unended <= MAX_UNENDED]
 
     def _read(self, mails: Sequence[Stored]) -> Iterator[Arrival]:
-        """Read mails with no transaction open; a long batch keeps its lease."""
-        ids = [mail.inbound_id for mail in mails]
-        renewed = self._clock()
+        """Read mails with no transaction open, and keep what was claimed however long that takes."""
         for mail in mails:
-            if self._clock() - renewed > queue.LEASE / 3:
-                with self._database.transaction() as session:
-                    self._renew(session, ids)
-                renewed = self._clock()
-            yield self._apart(mail) if mail.unended > queue.TOGETHER else self._reader(mail)
+            self._keep()
+            yield self._apart.read(mail, self._keep) if mail.unended > queue.TOGETHER else self._reader(mail)
+
+    def _keep(self) -> None:
+        """Keep the leases of all that was claimed, now and then; that one was lost is seen when it is written."""
+        if self._clock() - self._kept_at > queue.LEASE / 3:
+            with self._database.transaction() as session:
+                queue.renew(session, InboundMessage, self._held, owner=self._owner, now=self._clock())
+            self._kept_at = self._clock()
 
     def _renew(self, session: Session, ids: Sequence[int]) -> None:
         if not queue.renew(session, InboundMessage, ids, owner=self._owner, now=self._clock()):
@@ -241,3 +245,7 @@ def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iter
         decision = decide(arrival, facts, tokens)
         facts = after(facts, arrival, decision)
         yield arrival, decision
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, ReadError) else f"{type(error).__name__}: {error}"

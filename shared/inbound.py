@@ -76,8 +76,8 @@ def is_refreshing(inbound: InboundMessage) -> bool:
 
 
 def requeue(inbound: InboundMessage, now: datetime) -> None:
-    """Put a row back to where the worker finds it. What was put aside as deadly is tried alone from the start."""
-    is_suspect = inbound.state is InboundState.QUARANTINED and inbound.attempts - inbound.failures >= queue.TOGETHER
+    """Put a row back to where the worker finds it. What may have ended its processes is tried alone from the start."""
+    is_suspect = inbound.last_error is not None and inbound.attempts - inbound.failures >= queue.TOGETHER
     inbound.state = InboundState.RECEIVED
     inbound.attempts, inbound.failures = (queue.TOGETHER if is_suspect else 0), 0
     inbound.due_at = now

@@ -1,13 +1,12 @@
 """A worker in a process of its own that cannot read one mail, and that another one kills. Ends when nothing is due.
 
-Arguments: the database's URL, the secret key, and how many seconds the clock is ahead.
+Arguments of `main`: the database's URL, the secret key, and how many seconds the clock is ahead.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from datetime import UTC, datetime, timedelta
 
 from intake.pipeline import Pipeline
@@ -34,7 +33,3 @@ def main(url: str, key: str, ahead: str) -> None:
     )
     while pipeline.run_once():
         pass
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

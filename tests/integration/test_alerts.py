@@ -14,6 +14,7 @@ from shared.alerts import DISK, end_alert, locked_news, open_alerts, raise_alert
 from shared.config import MAX_MINUTES, Settings
 from shared.database import Database
 from shared.mailbox_alarms import watch_mailboxes
+from shared.mailbox_health import State, health_of
 from shared.mailboxes import Change, NewMailbox, add_mailbox, change, ensure_desk_mailbox, find_mailbox, poll_soon
 from shared.models import Alert, Delivery, DeliveryCause, Mailbox, Role, User
 from shared.outbox import queue_notice
@@ -89,6 +90,49 @@ def test_a_mailbox_that_fails_for_long_is_told_by_the_desks_own_mailbox_to_admin
     assert (recipient, sender) == (ADMIN, settings.address)
     for words in (SALES, "21 November 2026, 08:30 UTC", "refused the password", f"letterdesk mailbox test {SALES}"):
         assert words in sentence
+
+
+TROUBLES = {
+    "incomplete_since": "Not all mail for sales@desk.example has come in since 21 November 2026, 08:30 UTC. So it is.",
+    "unsettled_since": "All mail for sales@desk.example comes in, but since 21 November 2026, 08:30 UTC its server",
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_mailbox_that_is_read_but_not_well_for_long_is_told_and_not_that_no_mail_comes_in(
+    sales: Database, settings: Settings, now: datetime, trouble: str
+) -> None:
+    def poll_at(moment: datetime, **fields: object) -> None:
+        with sales.transaction() as session:
+            box = mailbox(session)
+            box.last_poll_at = moment
+            for name, value in fields.items():
+                setattr(box, name, value)
+        keep_up(sales, settings, moment)
+
+    poll_at(now, last_error="So it is", **{trouble: now})
+    poll_at(now + 14 * MINUTE)
+    assert told(sales) == []
+    poll_at(now + 15 * MINUTE)
+    [sentence] = said(sales)
+    assert sentence.startswith(TROUBLES[trouble])
+    assert "So it is." in sentence
+    assert "No mail" not in sentence
+    poll_at(now + 16 * MINUTE, last_error=None, **{trouble: None})
+    assert said(sales)[1:] == [f"{SALES} works again: its mail comes in."]
+
+
+def test_a_mailbox_that_fails_a_moment_ago_says_what_has_been_wrong_for_long(sales: Database, now: datetime) -> None:
+    with sales.reading() as session:
+        box = mailbox(session)
+        box.incomplete_since, box.failing_since = now - timedelta(hours=1), now - MINUTE
+        lasting, later = health_of(box, now, 15), health_of(box, now + 15 * MINUTE, 15)
+        box.incomplete_since = None
+        beginning = health_of(box, now, 15)
+        session.rollback()
+    assert (lasting.state, lasting.since, lasting.is_lasting) == (State.INCOMPLETE, now - timedelta(hours=1), True)
+    assert (later.state, later.since, later.is_lasting) == (State.FAILING, now - MINUTE, True)
+    assert (beginning.state, beginning.is_lasting) == (State.FAILING, False)
 
 
 def test_a_mailbox_that_works_again_is_told_once(sales: Database, settings: Settings, now: datetime) -> None:

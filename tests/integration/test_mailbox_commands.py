@@ -94,6 +94,18 @@ def test_a_mailbox_is_added_with_several_folders_tried_and_listed(desk: Desk, do
     assert "support@desk.example\tSMTP" in listed
 
 
+def test_a_test_looks_at_all_folders_although_one_cannot_be_read(desk: Desk, dovecot: Dovecot) -> None:
+    add(desk, "--folder", "Gone", "--folder", "INBOX", "--folder", "Lost", url=dovecot.fresh().url)
+    said, _, fault = desk.say("mailbox", "test", SALES)
+    assert ["Gone" in said, "The folder “INBOX” holds 0 mails." in said, "Lost" in said] == [True] * 3
+    assert fault == "2 folders of 3 cannot be read; see above."
+
+
+def test_a_day_that_is_none_is_refused_with_an_example(desk: Desk) -> None:
+    given = ("password", SALES, "--password-stdin", "--secret-expires", "tomorrow")
+    assert "“tomorrow” is no day; write a day such as 2026-11-21." in desk.say("mailbox", *given)[1]
+
+
 def test_everything_about_a_mailbox_can_be_changed_and_the_rest_stays(desk: Desk) -> None:
     add(desk, "--name", "Sales", "--policy", "seen")
     desk.done("mailbox", "set", SALES, "--folder", "A", "--folder", "B", "--interval", "300", "--plus", "yes")

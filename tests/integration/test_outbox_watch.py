@@ -102,10 +102,11 @@ def run(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     with database.transaction() as session:
         for number, state in enumerate(states, 1):
             later = now + timedelta(days=9000)
+            sent_at = now + timedelta(minutes=1) if state is DeliveryState.SENT else None
             session.execute(
                 update(Delivery)
                 .where(Delivery.id == number)
-                .values(state=state, due_at=later, last_error=f"so {number}")
+                .values(state=state, due_at=later, last_error=f"so {number}", sent_at=sent_at)
             )
     database.close()
     return lambda *arguments: CliRunner().invoke(command, list(arguments))
@@ -126,7 +127,13 @@ def test_retry_all_sends_what_failed_and_waits_but_never_what_may_have_arrived(r
     assert run("list").output.endswith("1 queued, 0 sending, 1 sent, 1 deferred, 0 failed, 1 unknown\n")
     assert run("retry", "3").output.startswith("0 mails go out again.")
     assert run("retry", "3", "--unknown").output == "1 mail goes out again.\n"
-    assert run("retry", "4", "--unknown").output == "0 mails go out again.\n"
+
+
+def test_retry_says_why_a_mail_that_was_named_does_not_go_out_again(run: Callable[..., Result]) -> None:
+    sent, missing = "Mail 4 was sent on 21 November 2026, 08:31 UTC.", "Mail 99 is not there."
+    assert run("retry", "4", "--unknown").output.splitlines() == ["0 mails go out again.", sent]
+    assert run("retry", "1", "4", "99").output.splitlines() == ["1 mail goes out again.", sent, missing]
+    assert run("retry", "1").output.splitlines() == ["0 mails go out again.", "Mail 1 waits to go out already."]
 
 
 def test_retry_wants_numbers_or_all(run: Callable[..., Result]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +17,8 @@ from shared.status import collect
 from shared.status_words import duration, in_words
 from shared.tokens import Tokens
 from tests.mailroom import EVE, Mailroom, mail
+
+SINCE = datetime(2026, 11, 18, 8, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -80,8 +82,40 @@ def test_what_is_wrong_now_and_which_mailbox_fails_is_said(desk: Mailroom) -> No
 
     words = "\n".join(in_words(counted(desk)))
     assert "Wrong now  The disk is nearly full. (since 2026-11-21 08:30 UTC)" in words
-    assert "sales@desk.example, failing since 2026-11-21 08:30 UTC: login refused" in words
+    assert "sales@desk.example, failing since 2026-11-21 08:30 UTC: login refused; no good poll yet" in words
     assert "support@desk.example, over SMTP" in words
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "last good poll 3 days ago"),
+        (
+            {"incomplete_since": SINCE},
+            "not all its mail comes in since 2026-11-18 08:30 UTC: so; last good poll 3 days",
+        ),
+        ({"unsettled_since": SINCE}, "its policy fails since 2026-11-18 08:30 UTC: so; last good poll 3 days"),
+        ({"failing_since": SINCE, "is_active": False}, "switched off"),
+    ],
+)
+def test_a_mailbox_that_is_polled_but_not_all_is_well_says_what_is_wrong_and_when_all_was_well(
+    desk: Mailroom, fields: dict[str, object], words: str
+) -> None:
+    with desk.database.transaction() as session:
+        box = session.get_one(Mailbox, desk.mailboxes["sales@desk.example"])
+        box.imap_url, box.last_poll_at, box.last_ok_at = "imaps://sales@imap.example", desk.clock(), SINCE
+        box.last_error = "so"
+        for name, value in fields.items():
+            setattr(box, name, value)
+
+    assert f"sales@desk.example, {words}" in "\n".join(in_words(counted(desk)))
+
+
+def test_what_is_wrong_with_a_mailbox_is_said_with_its_moment_once(desk: Mailroom) -> None:
+    with desk.database.transaction() as session:
+        raise_alert(session, "mailbox:2", "No mail has come in since 21 November.", desk.clock())
+
+    assert "Wrong now  No mail has come in since 21 November." in list(in_words(counted(desk)))
 
 
 @pytest.mark.parametrize(
