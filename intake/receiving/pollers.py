@@ -26,6 +26,7 @@ from shared.tokens import Tokens
 logger = logging.getLogger(__name__)
 
 OWNER_LIMIT = 40
+STOP_SECONDS = 20  # a poll that has not ended by then waits for a server that hangs
 
 
 class Pollers:
@@ -78,7 +79,7 @@ class Pollers:
             thread.join(max(0.0, end - time.monotonic()))
         return not any(thread.is_alive() for thread in self._running.values())
 
-    def stop(self, seconds: float = 20) -> None:
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Let each poll end after its present step; one that hangs is left to die with the process."""
         self._stopping.set()
         if not self.wait(seconds):
