@@ -21,13 +21,15 @@ from shared.models import Address, Role, Ticket, User
 blueprint = Blueprint("people", __name__, url_prefix="/people")
 
 MAX_QUERY = 100
+BLOCKED = "blocked"
+IS_BLOCKED = exists().where(Address.user_id == User.id, Address.blocked_at.is_not(None))
 ACCESS_WORDS = {"disable": "is disabled and signed out everywhere.", "enable": "may sign in again."}
 
 
 @blueprint.get("")
 @staff_only
 def index() -> Answer:
-    """Everybody, by name; `q` finds in names, usernames and addresses, `role` keeps one role."""
+    """Everybody, by name; `q` finds in names, usernames and addresses, `role` keeps one role, or who is blocked."""
     query = request.args.get("q", "").strip()[:MAX_QUERY]
     role = request.args.get("role", "")
     where = _matching(query, role)
@@ -43,14 +45,19 @@ def index() -> Answer:
             .offset(asked.offset)
         )
         people = [(user, count) for user, count in rows]
+        blocked = set(db.scalars(select(User.id).where(User.id.in_([user.id for user, _ in people]), IS_BLOCKED)))
     page = page_of(people, total, asked)
-    return render_template("people/index.html", page=page, query=query, role=role, roles=ROLE_WORDS)
+    return render_template(
+        "people/index.html", page=page, query=query, role=role, roles=ROLE_WORDS, blocked=blocked, BLOCKED=BLOCKED
+    )
 
 
 def _matching(query: str, role: str) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if role in {r.value for r in Role}:
         where.append(User.role == Role(role))
+    if role == BLOCKED:
+        where.append(IS_BLOCKED)
     for word in query.split():
         has_address = exists().where(Address.user_id == User.id, Address.key.contains(word.lower(), autoescape=True))
         where.append(
