@@ -144,7 +144,7 @@ class Pipeline:
             now=now,
             limit=1 if tried else BATCH,
             where=wanted if only is None else and_(wanted, InboundMessage.id.in_(only)),
-            stray_after=2 * record.LONGEST_PAUSE,
+            stray=queue.is_stray(InboundMessage, now, tried=2 * record.LONGEST_PAUSE),
             least_tried_first=tried,
             started_at=now,
         )

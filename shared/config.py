@@ -26,6 +26,7 @@ PREFIX = "LETTERDESK_"
 MAX_HOURS = 10_000.0
 MAX_DAYS = 3650.0
 MAX_MINUTES = 100_000.0
+MAX_UNDO_SECONDS = 600.0
 BOUNDS = {
     "greater_than_equal": "it must be at least {ge:g}",
     "greater_than": "it must be more than {gt:g}",
@@ -73,7 +74,7 @@ class Settings(BaseSettings):
     ops_listen: Listen = "127.0.0.1:9000"
     outgoing: Annotated[str, AfterValidator(values.outgoing)] = ""
     dkim_keys: Annotated[str, AfterValidator(values.dkim_list)] = ""
-    undo_seconds: float = Field(default=5, ge=0, le=600, allow_inf_nan=False)
+    undo_seconds: float = Field(default=5, ge=0, le=MAX_UNDO_SECONDS, allow_inf_nan=False)
     cap_address_hour: int = Field(default=5, ge=0)
     cap_ticket_day: int = Field(default=10, ge=0)
     cap_desk_hour: int = Field(default=500, ge=0)

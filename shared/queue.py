@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.models import Delivery, InboundMessage
@@ -30,7 +30,7 @@ def claim(
     now: datetime,
     limit: int,
     where: ColumnElement[bool] | None = None,
-    stray_after: timedelta | None = None,
+    stray: ColumnElement[bool] | None = None,
     least_tried_first: bool = False,
     **values: Any,
 ) -> list[int]:
@@ -39,8 +39,8 @@ def claim(
     With `least_tried_first` the tries come before the age, so that no row stands first at each death of its worker.
 
     `where` narrows the choice, `values` are written to the rows as well. Rows that another transaction is
-    just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer). What is due later than
-    `stray_after` from now was put off by a clock that was set back meanwhile, and is due where nothing else is.
+    just claiming are passed over (SKIP LOCKED; on SQLite there is only one writer). What is `stray` is due where
+    nothing else is.
     """
     chosen = select(row.id).where(row.state.in_(states), is_free(row, now))
     if where is not None:
@@ -48,8 +48,8 @@ def claim(
     order = (row.attempts, row.due_at, row.id) if least_tried_first else (row.due_at, row.id)
     chosen = chosen.order_by(*order).limit(limit).with_for_update(skip_locked=True)
     ids = session.scalars(chosen.where(row.due_at <= now)).all()
-    if not ids and stray_after is not None:
-        ids = session.scalars(chosen.where(row.due_at > now + stray_after)).all()
+    if not ids and stray is not None:
+        ids = session.scalars(chosen.where(stray)).all()
     taken = (
         update(row)
         .where(row.id.in_(ids))
@@ -64,6 +64,14 @@ def is_free(row: Row, now: datetime) -> ColumnElement[bool]:
     """Nobody's lease; one that reaches too far ahead is of a clock that was set back."""
     until = row.lease_until
     return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
+
+
+def is_stray(row: Row, now: datetime, *, tried: timedelta, fresh: timedelta = timedelta()) -> ColumnElement[bool]:
+    """What is due later than it is ever put off, by a clock that was set back meanwhile.
+
+    `tried` is the longest pause before another try, `fresh` before the first.
+    """
+    return or_(row.due_at > now + tried, and_(row.attempts == 0, row.due_at > now + fresh))
 
 
 def renew(session: Session, row: Row, ids: Sequence[int], *, owner: str, now: datetime) -> bool:

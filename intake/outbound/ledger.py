@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from intake.types import Deferred, Outcome, Refused, Sent, Unanswered, Unreachable
 from shared import returned
 from shared.caps import Caps
+from shared.config import MAX_UNDO_SECONDS
 from shared.models import Delivery, DeliveryCause, DeliveryState
-from shared.queue import LEASE, claim, is_free, pause, renew
+from shared.queue import LEASE, claim, is_free, is_stray, pause, renew
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -57,7 +58,7 @@ class LeaseLostError(Exception):
 
 def is_any_due(session: Session, now: datetime, where: ColumnElement[bool]) -> bool:
     """Whether there is something to send among `where`. Takes no lock."""
-    waits = and_(Delivery.state.in_(WAITING), or_(Delivery.due_at <= now, Delivery.due_at > now + 2 * LONGEST_PAUSE))
+    waits = and_(Delivery.state.in_(WAITING), or_(Delivery.due_at <= now, _is_stray(now)))
     return session.scalar(select(Delivery.id).where(waits, is_free(Delivery, now), where).limit(1)) is not None
 
 
@@ -71,7 +72,7 @@ def take(session: Session, *, owner: str, now: datetime, limit: int, where: Colu
         now=now,
         limit=limit,
         where=where,
-        stray_after=2 * LONGEST_PAUSE,
+        stray=_is_stray(now),
         state=DeliveryState.SENDING,
         handed_over_at=None,
     )
@@ -195,6 +196,10 @@ def _defer(delivery: Delivery, reason: str, now: datetime, chance: float, longes
         return
     delivery.state, delivery.last_error = DeliveryState.DEFERRED, reason
     delivery.due_at = now + pause(delivery.attempts, first=FIRST_PAUSE, longest=longest, chance=chance)
+
+
+def _is_stray(now: datetime) -> ColumnElement[bool]:
+    return is_stray(Delivery, now, fresh=timedelta(seconds=MAX_UNDO_SECONDS), tried=2 * LONGEST_PAUSE)
 
 
 def _is_lost(now: datetime) -> ColumnElement[bool]:

@@ -103,6 +103,14 @@ def test_work_of_the_dead_is_taken_up_at_once_when_the_clock_was_set_back(desk: 
     assert desk.delivery().state is DeliveryState.SENT
 
 
+@pytest.mark.parametrize("minutes", [11, 90, 3000])
+def test_new_mail_does_not_wait_for_a_clock_that_was_set_back(desk: SendingDesk, sink: MailSink, minutes: int) -> None:
+    desk.open_ticket()
+    desk.clock.pass_by(minutes=-minutes)
+    assert lives(desk, sink) == 1
+    assert desk.delivery().state is DeliveryState.SENT
+
+
 def test_a_delivery_that_another_worker_has_taken_is_not_handed_over(desk: SendingDesk) -> None:
     desk.open_ticket()
 

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -154,6 +154,15 @@ class Death(BaseException):
 
 def broken(_: Stored) -> Arrival:
     raise RecursionError("too deep")
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=20), timedelta(minutes=5), timedelta(days=1)], ids=str)
+def test_new_mail_does_not_wait_for_a_clock_that_was_set_back(desk: Mailroom, back: timedelta) -> None:
+    (number,) = desk.put(mail())
+    desk.clock.moment -= back
+    desk.work()
+
+    assert desk.row(number).state is InboundState.PROCESSED
 
 
 def test_when_the_clock_is_set_back_nothing_waits_for_the_old_time(desk: Mailroom) -> None:
