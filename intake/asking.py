@@ -1,10 +1,11 @@
-"""Asks a person for what a mailbox with access tokens needs: its secrets, and the permission to read it."""
+"""Asks a person: for a day, for the secrets of a mailbox with access tokens, and for the permission to read it."""
 
 from __future__ import annotations
 
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
 
 import click
 
@@ -12,6 +13,14 @@ from intake.receiving import authorize
 from intake.receiving.oauth import Granted
 from shared.mailbox_values import MailboxError
 from shared.oauth import Grant, OAuthClient, OAuthSecret, check_client
+
+
+def day(text: str) -> datetime:
+    """The first moment in UTC of a day that somebody types, like 2026-11-21. Raises click.BadParameter."""
+    try:
+        return datetime.combine(date.fromisoformat(text), clock_time(), UTC)
+    except ValueError:
+        raise click.BadParameter(f"“{text}” is no day; write a day such as 2026-11-21.") from None
 
 
 def client_of(

@@ -14,7 +14,7 @@ from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
-from shared.alerts import open_alerts
+from shared.alerts import is_dated, open_alerts
 from shared.config import ConfigError, Settings, unknown_settings
 from shared.database import Database
 from shared.mailbox_health import expiry_of, moment_of
@@ -63,8 +63,8 @@ def _mailboxes(database: Database, tokens: Tokens) -> Iterator[Finding]:
         try:
             with database.reading() as session:
                 account = read_account(session, number, tokens)
-            for sentence in probe(account, proof_of(account, database, tokens, utc_now)):
-                yield True, f"{address}: {sentence}"
+            for well, sentence in probe(account, proof_of(account, database, tokens, utc_now)):
+                yield well, f"{address}: {sentence}"
         except ImapFault as error:
             yield False, f"{address}: {error}"
 
@@ -119,4 +119,5 @@ def _alerts(database: Database) -> Iterator[Finding]:
             yield False, ends
     for alert in alerts:
         if not alert.key.startswith("expiry:"):
-            yield False, f"Since {moment_of(alert.since)}: {alert.sentence}"
+            since = "" if is_dated(alert.key) else f"Since {moment_of(alert.since)}: "
+            yield False, f"{since}{alert.sentence}"

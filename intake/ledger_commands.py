@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 from sqlalchemy import ColumnElement
 
+from intake.asking import day
 from intake.pipeline import open_pipeline
 from intake.replaying import QUARANTINED, Fate, Replay, ReplayError, processed
 from shared.opening import open_desk, utc_now
@@ -21,7 +22,7 @@ NUMBER = click.IntRange(1, 10**15)
 @click.argument("ids", metavar="ID…", nargs=-1, type=NUMBER)
 @click.option("--quarantined", is_flag=True, help="All mail that could not be processed.")
 @click.option("--processed", "is_processed", is_flag=True, help="Read all mail again that was processed.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="With --processed: received since that day (UTC).")
+@click.option("--since", type=day, help="With --processed: received since that day (UTC).")
 @click.option("--from", "first", type=NUMBER, default=1, help="With --processed: from that mail on.")
 def replay(*, ids: tuple[int, ...], quarantined: bool, is_processed: bool, since: datetime | None, first: int) -> None:
     """Process stored mail again: mail that waits by the rules; what was processed is only read anew.
@@ -41,7 +42,7 @@ def replay(*, ids: tuple[int, ...], quarantined: bool, is_processed: bool, since
         elif quarantined:
             _tell(replaying, [number for batch in replaying.every(QUARANTINED) for number in batch])
         else:
-            _read_again(replaying, processed(since=since.replace(tzinfo=UTC) if since else None, first=first))
+            _read_again(replaying, processed(since=since, first=first))
 
 
 def _tell(replaying: Replay, ids: Sequence[int]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from intake import asking
+from intake.asking import day
 from intake.receiving.imap_ledger import read_account
 from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import keep, proof_of
@@ -22,7 +23,6 @@ from shared.oauth import Grant, OAuthClient, OAuthSecret
 from shared.opening import OpenDesk, ask_password, open_desk, utc_now
 
 GRANT = click.Choice([grant.value for grant in Grant])
-DAY = click.DateTime(["%Y-%m-%d"])
 POLICY_WORDS = "After fetching: keep, seen, move:FOLDER or delete."
 ENDS_WORDS = "The day on which the password or client secret ends; warned of 14, 3 and 1 days ahead."
 
@@ -43,7 +43,7 @@ def mailbox() -> None:
 @click.option("--grant", type=GRANT, default=Grant.REFRESH.value, help="A person's permission, or the client's own.")
 @click.option("--scope", default="", help="What to ask for, where it is not the usual.")
 @click.option("--device-url", default="", help="Where a provider of your own gives codes to type (RFC 8628).")
-@click.option("--secret-expires", type=DAY, help=ENDS_WORDS)
+@click.option("--secret-expires", type=day, help=ENDS_WORDS)
 @click.option("--policy", default="keep", show_default=True, help=POLICY_WORDS)
 @click.option("--folder", "folders", multiple=True, help="A folder to read, several times for several; else INBOX.")
 @click.option("--interval", default=60, show_default=True, help="Seconds between two polls.")
@@ -71,8 +71,7 @@ def add_mailbox(
     parse_policy(policy)
     if imap_url:
         parse_imap_url(imap_url)
-    ends = _utc(secret_expires)
-    client = asking.client_of(imap_url=imap_url, secret_expires=ends, **oauth)
+    client = asking.client_of(imap_url=imap_url, secret_expires=secret_expires, **oauth)
     new = mailboxes.NewMailbox(
         address=address,
         name=name,
@@ -80,7 +79,7 @@ def add_mailbox(
         password=ask_password(stdin=password_stdin) if imap_url and not client else None,
         oauth=client,
         secret=asking.ask_secrets(client, stdin=password_stdin) if client else OAuthSecret(),
-        secret_expires=ends,
+        secret_expires=secret_expires,
         policy=policy,
         folders=folders,
         poll_seconds=interval,
@@ -121,14 +120,18 @@ def test_mailbox(*, address: str) -> None:
             if row.imap_url is None:
                 raise MailboxError(f"The mail for {row.address} comes over SMTP; there is no server to test.")
             account = read_account(session, row.id, desk.tokens)
-        for sentence in probe(account, proof_of(account, desk.database, desk.tokens, utc_now)):
-            print(sentence)
+        findings = probe(account, proof_of(account, desk.database, desk.tokens, utc_now))
+    for _, sentence in findings:
+        print(sentence)
+    if failed := sum(not well for well, _ in findings):
+        folders = "1 folder" if failed == 1 else f"{failed} folders"
+        raise MailboxError(f"{folders} of {len(account.folders)} cannot be read; see above.")
 
 
 @mailbox.command("password")
 @click.argument("address")
 @click.option("--password-stdin", is_flag=True, help="Read it from standard input, as “mailbox add” does.")
-@click.option("--secret-expires", type=DAY, help=ENDS_WORDS)
+@click.option("--secret-expires", type=day, help=ENDS_WORDS)
 def set_password(*, address: str, password_stdin: bool, secret_expires: datetime | None) -> None:
     """Give another password, or for a mailbox with access tokens another client secret.
 
@@ -141,7 +144,7 @@ def set_password(*, address: str, password_stdin: bool, secret_expires: datetime
             client = OAuthClient.of(row.oauth) if row.oauth else None
         secret = asking.ask_secrets(client, stdin=password_stdin) if client else ask_password(stdin=password_stdin)
         with _changing(desk, address) as row:
-            mailboxes.give_secret(row, desk.tokens, secret, expires=_utc(secret_expires))
+            mailboxes.give_secret(row, desk.tokens, secret, expires=secret_expires)
     print(f"Stored. Try it: letterdesk mailbox test {address}")
 
 
@@ -230,7 +233,3 @@ def _changing(desk: OpenDesk, address: str) -> Iterator[Mailbox]:
 
 def _yes(word: str | None) -> bool | None:
     return None if word is None else word == "yes"
-
-
-def _utc(day: datetime | None) -> datetime | None:
-    return None if day is None else day.replace(tzinfo=UTC)

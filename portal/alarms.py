@@ -9,17 +9,20 @@ from flask import url_for
 
 from portal.access import me
 from portal.desk import desk, now
-from shared.alerts import USUAL_PATH, open_alerts, path_of
+from shared.alerts import USUAL_PATH, is_dated, open_alerts, path_of
 from shared.caps import condensed
 from shared.models import Alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """An open alert as it is shown. `kind` is the banner's colour, `url` a page that shows more, or ""."""
+    """An open alert as it is shown. `kind` is the banner's colour, `url` a page that shows more, or "".
+
+    `since` is None where the sentence says it.
+    """
 
     sentence: str
-    since: datetime
+    since: datetime | None
     kind: str
     url: str
     link: str
@@ -35,7 +38,8 @@ def alarms() -> list[Alarm]:
 def _alarm(alert: Alert) -> Alarm:
     kind = "amber" if alert.until is not None or alert.key.startswith("expiry:") else "red"
     url, link = _link(alert.key)
-    return Alarm(sentence=alert.sentence, since=alert.since, kind=kind, url=url, link=link)
+    since = None if is_dated(alert.key) else alert.since
+    return Alarm(sentence=alert.sentence, since=since, kind=kind, url=url, link=link)
 
 
 def _link(key: str) -> tuple[str, str]:

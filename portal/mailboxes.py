@@ -21,9 +21,16 @@ blueprint = Blueprint("mailboxes", __name__, url_prefix="/mailboxes")
 MARKS = {  # the status mark that looks like it, and the word beside it
     State.WELL: ("processed", "Well"),
     State.NEW: ("queued", "Not polled yet"),
-    State.SHAKY: ("deferred", "Failing"),
     State.FAILING: ("quarantined", "Failing"),
+    State.INCOMPLETE: ("quarantined", "Incomplete"),
+    State.UNSETTLED: ("deferred", "Policy fails"),
     State.OFF: ("discarded", "Switched off"),
+}
+A_MOMENT = "deferred"  # the mark of what is wrong only since a moment ago
+HEADLINES = {
+    State.FAILING: "What comes waits on its server.",
+    State.INCOMPLETE: "What is missing waits on its server; all else comes in.",
+    State.UNSETTLED: "All its mail comes in, but its server refuses what shall happen to it there.",
 }
 AFTERWARDS = {
     Policy.KEEP: "left as it is",
@@ -35,12 +42,14 @@ AFTERWARDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One mailbox as it is shown."""
+    """One mailbox as it is shown. `headline` is "" where nothing is wrong, `said` where there is nothing to say."""
 
     mailbox: Mailbox
     health: Health
     mark: str
     word: str
+    headline: str
+    said: str
     server: str
     login: str
     afterwards: str
@@ -62,12 +71,15 @@ def _lines(db: Session) -> list[Line]:
 
 def _line(mailbox: Mailbox, health: Health) -> Line:
     mark, word = MARKS[health.state]
+    is_wrong = health.since is not None
     client = OAuthClient.of(mailbox.oauth) if mailbox.oauth else None
     return Line(
         mailbox=mailbox,
         health=health,
-        mark=mark,
+        mark=mark if health.is_lasting or not is_wrong else A_MOMENT,
         word=word,
+        headline=HEADLINES[health.state] if is_wrong else "",
+        said=health.sentence if is_wrong or mailbox.last_error or not mailbox.is_active else "",
         server=_server(mailbox.imap_url),
         login=f"access tokens of {client.name}" if client else "password",
         afterwards=f"{AFTERWARDS[mailbox.policy]} {mailbox.move_to or ''}".strip(),
@@ -85,4 +97,4 @@ def _server(imap_url: str | None) -> str:
 
 
 def _is_urgent(line: Line) -> bool:
-    return line.mailbox.is_active and (line.health.since is not None or line.health.expiry != "")
+    return line.headline != "" or line.health.expiry != ""

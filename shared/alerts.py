@@ -17,6 +17,7 @@ from shared.models import Alert
 QUIET = timedelta(hours=1)  # what comes and goes is told so often at most
 PATHS = {"mailbox": "/mailboxes", "expiry": "/mailboxes"}  # by the first word of the key
 USUAL_PATH = "/mail"
+DATED = frozenset({"mailbox", "incoming"})  # by the same word: those whose sentences say themselves since when
 DISK = "disk"  # the key of what is said while the disk is nearly full, and nothing is taken in
 
 
@@ -83,6 +84,11 @@ def told_moment(alert: Alert, now: datetime) -> datetime:
 def path_of(key: str) -> str:
     """The page of the portal that shows more about it."""
     return PATHS.get(key.partition(":")[0], USUAL_PATH)
+
+
+def is_dated(key: str) -> bool:
+    """Whether the sentence of an alert says itself since when it is so."""
+    return key.partition(":")[0] in DATED
 
 
 def _is_news(alert: Alert, now: datetime, told_at: datetime | None) -> bool:

@@ -1,4 +1,4 @@
-"""Watches the mailboxes: raises an alert where one has not been read for long, or where its secret ends soon."""
+"""Watches the mailboxes: raises an alert where mail stays away for long, or where a secret ends soon."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from sqlalchemy.orm import Session
 from shared.alerts import DISK, end_alert, open_alerts, raise_alert
 from shared.mailbox_health import NEVER_POLLED, Health, State, expiry_of, health_of, is_forgotten, moment_of, step_of
 from shared.models import Mailbox
+
+ALARMS = {  # what is said of it, and what to do; between the two stand the words of its server
+    State.FAILING: (
+        "No mail for {address} has come in since {since}.",
+        "What comes waits on its server; try: letterdesk mailbox test {address}",
+    ),
+    State.INCOMPLETE: (
+        "Not all mail for {address} has come in since {since}.",
+        "What is missing waits on its server, all else comes in; try: letterdesk mailbox test {address}",
+    ),
+    State.UNSETTLED: (
+        "All mail for {address} comes in, but since {since} its server refuses what shall happen to it there.",
+        "To choose something else: letterdesk mailbox set {address} --policy keep",
+    ),
+}
 
 
 def watch_mailboxes(session: Session, now: datetime, alarm_minutes: float) -> None:
@@ -29,15 +44,18 @@ def watch_mailboxes(session: Session, now: datetime, alarm_minutes: float) -> No
 def _watch_polls(session: Session, mailbox: Mailbox, health: Health, now: datetime) -> None:
     key, address = f"mailbox:{mailbox.id}", mailbox.address
     match health.state:
-        case State.FAILING:
-            since = f" since {moment_of(health.since)}" if health.since else ""
-            sentence = f"No mail for {address} has come in{since}. {health.sentence}"
-            todo = f"What comes waits on its server; try: letterdesk mailbox test {address}"
-            raise_alert(session, key, f"{sentence} {todo}", now, since=health.since)
+        case State.FAILING | State.INCOMPLETE | State.UNSETTLED if health.is_lasting:
+            raise_alert(session, key, _sentence(address, health), now, since=health.since)
         case State.WELL:
             end_alert(session, key, now, f"{address} works again: its mail comes in.")
         case State.OFF:
             end_alert(session, key, now, f"{address} is switched off, so its mail is not waited for any more.")
+
+
+def _sentence(address: str, health: Health) -> str:
+    since = moment_of(health.since) if health.since else ""
+    what, todo = (words.format(address=address, since=since) for words in ALARMS[health.state])
+    return f"{what} {health.sentence} {todo}"
 
 
 def _watch_secret(session: Session, mailbox: Mailbox, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""How a mailbox is: whether its mail comes in, since when it does not, and how long its secret is good for. Pure."""
+"""How a mailbox is: whether all its mail comes in, since when not, and how long its secret is good for. Pure."""
 
 from __future__ import annotations
 
@@ -18,36 +18,52 @@ class State(StrEnum):
 
     WELL = "well"
     NEW = "not polled yet"
-    SHAKY = "failing since a moment ago"
     FAILING = "failing"
+    INCOMPLETE = "not all comes in"
+    UNSETTLED = "its policy fails"
     OFF = "switched off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """`sentence` is for the person who looks after it; `expiry` is "" where nothing ends soon."""
+    """`sentence` is for the person who looks after it; `expiry` is "" where nothing ends soon.
+
+    `since`: when what is wrong began; `is_lasting`: that was so long ago that somebody must be told.
+    """
 
     state: State
     sentence: str
     since: datetime | None = None
+    is_lasting: bool = False
     expiry: str = ""
 
 
 def health_of(mailbox: Mailbox, now: datetime, alarm_minutes: float) -> Health:
-    """Say how a mailbox is; it fails when no poll has ended well for so many minutes."""
+    """Say how a mailbox is: the worst that has been wrong for so many minutes, else the worst that is wrong at all."""
     expiry = expiry_of(mailbox, now) if mailbox.is_active else ""
     if not mailbox.is_active:
         return Health(state=State.OFF, sentence="It is switched off; no mail is taken in.")
     if mailbox.imap_url is None:
         return Health(state=State.WELL, sentence="Its mail comes over SMTP.", expiry=expiry)
-    if mailbox.failing_since is not None:
-        is_long = now - mailbox.failing_since >= timedelta(minutes=alarm_minutes)
-        fault = mailbox.last_error or NEVER_POLLED
-        state = State.FAILING if is_long else State.SHAKY
-        return Health(state=state, sentence=_ended(fault), since=mailbox.failing_since, expiry=expiry)
-    if mailbox.last_poll_at is None:
+    if mailbox.failing_since is None and mailbox.last_poll_at is None:
         return Health(state=State.NEW, sentence="It is polled in a moment.", expiry=expiry)
-    return Health(state=State.WELL, sentence=_ended(mailbox.last_error or expiry or "No fault"), expiry=expiry)
+    wrong = troubles_of(mailbox)
+    if not wrong:
+        return Health(state=State.WELL, sentence=_ended(mailbox.last_error or expiry or "No fault"), expiry=expiry)
+    long_ago = now - timedelta(minutes=alarm_minutes)
+    state, since = next((each for each in wrong if each[1] <= long_ago), wrong[0])
+    sentence = _ended(mailbox.last_error or NEVER_POLLED)
+    return Health(state=state, sentence=sentence, since=since, is_lasting=since <= long_ago, expiry=expiry)
+
+
+def troubles_of(mailbox: Mailbox) -> list[tuple[State, datetime]]:
+    """What is wrong with how a mailbox is read, and since when; the worst first."""
+    known = (
+        (State.FAILING, mailbox.failing_since),
+        (State.INCOMPLETE, mailbox.incomplete_since),
+        (State.UNSETTLED, mailbox.unsettled_since),
+    )
+    return [(state, since) for state, since in known if since is not None]
 
 
 def is_forgotten(mailbox: Mailbox, now: datetime, alarm_minutes: float) -> bool:

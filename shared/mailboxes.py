@@ -144,7 +144,7 @@ def connect(session: Session, mailbox: Mailbox, tokens: Tokens, new: NewMailbox,
     mailbox.folders, mailbox.policy, mailbox.move_to = folders, policy, move_to
     mailbox.poll_seconds, mailbox.from_now = poll_seconds, new.from_now
     mailbox.connected_at = now
-    mailbox.last_ok_at, mailbox.last_error = None, None
+    mailbox.last_ok_at = mailbox.last_error = mailbox.incomplete_since = mailbox.unsettled_since = None
     set_secret(mailbox, tokens, new.secret if new.oauth else new.password or "", expires=new.secret_expires)
 
 

@@ -60,6 +60,10 @@ def _age(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else round(max((now - moment).total_seconds(), 0.0), 3)
 
 
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
 def _alert(row: Alert) -> dict[str, Any]:
     return {"key": row.key, "sentence": row.sentence, "since": row.since.isoformat()}
 
@@ -68,9 +72,12 @@ def _mailbox(row: Mailbox, now: datetime) -> dict[str, Any]:
     polled = row.imap_url is not None
     return {
         "address": row.address,
-        "last_ok": row.last_ok_at.isoformat() if row.last_ok_at else None,
+        "last_ok": _moment(row.last_ok_at),
         "last_error": row.last_error,
-        "failing_since": row.failing_since.isoformat() if row.failing_since else None,
+        "active": row.is_active,
+        "failing_since": _moment(row.failing_since),
+        "incomplete_since": _moment(row.incomplete_since),
+        "unsettled_since": _moment(row.unsettled_since),
         "expiry": expiry_of(row, now) if row.is_active else "",
         "lag_seconds": _age(row.last_ok_at or row.connected_at, now) if polled else None,
     }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared.alerts import is_dated
+
 WIDTH = 11
+TROUBLES = (  # of a mailbox, the worst first
+    ("failing_since", "failing"),
+    ("incomplete_since", "not all its mail comes in"),
+    ("unsettled_since", "its policy fails"),
+)
 LENGTHS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -21,7 +28,8 @@ def in_words(counts: Mapping[str, Any]) -> Iterator[str]:
     for mailbox in counts["mailboxes"]:
         yield _line("Mailbox", _mailbox(mailbox))
     for alert in counts["alerts"]:
-        yield _line("Wrong now", f"{alert['sentence']} (since {_minute(alert['since'])})")
+        since = "" if is_dated(alert["key"]) else f" (since {_minute(alert['since'])})"
+        yield _line("Wrong now", f"{alert['sentence']}{since}")
     if not counts["alerts"]:
         yield _line("Wrong now", "nothing")
 
@@ -45,13 +53,20 @@ def _about_arrivals(counts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _mailbox(row: Mapping[str, Any]) -> str:
-    if row["failing_since"]:
-        state = f"failing since {_minute(row['failing_since'])}: {row['last_error'] or 'no poll has ended'}"
-    elif row["lag_seconds"] is None:
-        state = "over SMTP"
-    else:
-        state = f"last polled {duration(row['lag_seconds'])} ago" if row["last_ok"] else "not polled yet"
-    return _joined(f"{row['address']}, {state}", row["expiry"])
+    return _joined(f"{row['address']}, {_how(row)}", row["expiry"])
+
+
+def _how(row: Mapping[str, Any]) -> str:
+    if not row["active"]:
+        return "switched off"
+    trouble = next((f"{words} since {_minute(row[name])}" for name, words in TROUBLES if row[name]), "")
+    if trouble:
+        return f"{trouble}: {row['last_error'] or 'no poll has ended'}; {_last_good(row)}"
+    return "over SMTP" if row["lag_seconds"] is None else _last_good(row)
+
+
+def _last_good(row: Mapping[str, Any]) -> str:
+    return f"last good poll {duration(row['lag_seconds'])} ago" if row["last_ok"] else "no good poll yet"
 
 
 def _some(counts: Mapping[str, int]) -> str:

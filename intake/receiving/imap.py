@@ -11,12 +11,13 @@ import logging
 from imapclient import IMAPClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake.receiving.imap_connection import CONNECTION_FAULTS, ImapFault, connected
+from intake.receiving.imap_connection import CONNECTION_FAULTS, ImapFault
 from intake.receiving.imap_desk import Desk, PollResult, Tally
 from intake.receiving.imap_folder import GARBAGE, Folder, FolderFault
 from intake.receiving.imap_idle import pause, wait_for_mail
 from intake.receiving.imap_ledger import Account, Ending, read_account, record_end
 from intake.receiving.imap_literals import limit_literals
+from intake.receiving.imap_login import logged_in
 from intake.receiving.imap_pass import FolderPass, Visit
 from intake.receiving.lease import Lease, leased
 from intake.receiving.oauth import proof_of
@@ -71,7 +72,7 @@ class _Poll:
         try:
             account = self._read()
             proof = proof_of(account, self._desk.database, self._desk.tokens, self._desk.clock)
-            with connected(account.server, proof, self._desk.tls) as client:
+            with logged_in(account, proof, self._desk.tls) as client:
                 limit_literals(client, self._desk.max_message_bytes)
                 self._patience = Patience(client.socket(), self._desk.monotonic)
                 self._lease.watch = self._patience.check
@@ -112,7 +113,7 @@ class _Poll:
             raise FolderFault("; ".join(faults))
         for fault in faults:
             self._tally.note(fault)
-            self._tally.is_behind = self._tally.is_failing = True
+            self._tally.is_behind = self._tally.is_incomplete = True
         if not self._desk.has_room():
             self._tally.note("The disk is almost full, so mail waits on its server")
         return self._record()
@@ -123,7 +124,8 @@ class _Poll:
             fault=fault,
             note=note,
             is_behind=bool(fault) or tally.is_behind,
-            is_failing=bool(fault) or tally.is_failing,
+            is_incomplete=tally.is_incomplete,
+            is_unsettled=tally.is_unsettled,
         )
         with self._desk.database.transaction() as session:
             record_end(session, self._mailbox_id, self._desk.clock(), ending)

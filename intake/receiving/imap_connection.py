@@ -29,6 +29,10 @@ class ImapFault(UserError):  # noqa: N818 (the fault of a server, which the poll
     """A mailbox cannot be polled now. The message is one sentence for the person who looks after it."""
 
 
+class PasswordFault(ImapFault):
+    """The server refuses the user name or the password."""
+
+
 class TokenSource(Protocol):
     """Where access tokens come from. Raises ImapFault where none is to be had."""
 
@@ -122,7 +126,10 @@ def _log_in(client: IMAPClient, server: ImapServer, proof: str | TokenSource) ->
         return
     if client.has_capability("LOGINDISABLED"):
         raise ImapFault(f"{server.host}:{server.port} takes no login without TLS; add ?tls=yes to the IMAP URL")
-    client.login(server.user, proof)
+    try:
+        client.login(server.user, proof)
+    except LoginError as error:
+        raise PasswordFault(sentence(error, server)) from error
 
 
 def _show_token(client: IMAPClient, server: ImapServer, source: TokenSource) -> None:

@@ -55,8 +55,8 @@ class PollResult:
 class Tally:
     """What one pass has counted so far, in all folders.
 
-    `is_behind`: mail stands on the server that is not stored yet. `is_failing`: and that is a fault, which people
-    should hear of.
+    `is_behind`: mail stands on the server that is not stored yet. `is_incomplete`: since it is not to be had.
+    `is_unsettled`: the server refused what shall happen to stored mail.
     """
 
     stored: int = 0
@@ -64,7 +64,8 @@ class Tally:
     skipped: int = 0
     notes: list[str] = field(default_factory=list)
     is_behind: bool = False
-    is_failing: bool = False
+    is_incomplete: bool = False
+    is_unsettled: bool = False
 
     def note(self, sentence: str) -> None:
         """Keep a sentence, each once."""

@@ -24,6 +24,7 @@ class Account:
     """All that a poll needs to know of a mailbox. As long as it stays the same, so may the connection."""
 
     mailbox_id: int
+    address: str
     server: ImapServer
     password: str = field(repr=False)
     is_oauth: bool = False
@@ -41,13 +42,15 @@ class Account:
 class Ending:
     """How a pass over a mailbox ended. Only a `fault` makes the pauses grow; a `note` is for people.
 
-    `is_behind`: not all that the server held is stored. `is_failing`: and people should hear of it.
+    `is_behind`: not all that the server held is stored. `is_incomplete`: since some of it is not to be had.
+    `is_unsettled`: the server refused what shall happen to stored mail.
     """
 
     fault: str | None = None
     note: str | None = None
     is_behind: bool = False
-    is_failing: bool = False
+    is_incomplete: bool = False
+    is_unsettled: bool = False
 
 
 def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
@@ -64,6 +67,7 @@ def read_account(session: Session, mailbox_id: int, tokens: Tokens) -> Account:
         raise ImapFault(str(error)) from error
     return Account(
         mailbox_id=mailbox.id,
+        address=mailbox.address,
         server=server,
         password="" if mailbox.oauth else password,
         is_oauth=mailbox.oauth is not None,
@@ -108,6 +112,12 @@ def record_end(session: Session, mailbox_id: int, now: datetime, ending: Ending)
         return
     mailbox.last_poll_at, mailbox.last_error = now, ending.fault or ending.note
     mailbox.failures = mailbox.failures + 1 if ending.fault else 0
-    mailbox.failing_since = (mailbox.failing_since or now) if ending.is_failing else None
-    if not ending.is_behind:
-        mailbox.last_ok_at = now
+    mailbox.failing_since = (mailbox.failing_since or now) if ending.fault else None
+    if ending.is_incomplete:
+        mailbox.incomplete_since = mailbox.incomplete_since or now
+    if ending.is_unsettled:
+        mailbox.unsettled_since = mailbox.unsettled_since or now
+    elif not ending.fault:
+        mailbox.unsettled_since = None
+    if not ending.is_behind:  # a pass that was cut short has not seen whether mail is missing still
+        mailbox.last_ok_at, mailbox.incomplete_since = now, None

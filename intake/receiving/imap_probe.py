@@ -6,9 +6,10 @@ import ssl
 
 from imapclient import IMAPClient
 
-from intake.receiving.imap_connection import TokenSource, connected
-from intake.receiving.imap_folder import Folder
+from intake.receiving.imap_connection import TokenSource
+from intake.receiving.imap_folder import Folder, FolderFault
 from intake.receiving.imap_ledger import Account
+from intake.receiving.imap_login import logged_in
 from shared.mailboxes import Security
 from shared.models import Policy
 
@@ -19,17 +20,29 @@ PROTECTION = {
 }
 
 
-def probe(account: Account, proof: str | TokenSource, tls: ssl.SSLContext | None = None) -> tuple[str, ...]:
-    """What a poll of this mailbox would find, one sentence each. Raises ImapFault where it would fail."""
+Finding = tuple[bool, str]  # whether it is well, and what was seen
+
+
+def probe(account: Account, proof: str | TokenSource, tls: ssl.SSLContext | None = None) -> tuple[Finding, ...]:
+    """What a poll of this mailbox would find, one sentence each; all folders are looked at.
+
+    Raises ImapFault where nothing can be seen at all.
+    """
     server = account.server
-    with connected(server, proof, tls) as client:
-        folders = [Folder(client, name, readonly=True) for name in account.folders]
+    with logged_in(account, proof, tls) as client:
         return (
-            f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}.",
-            *(f"The folder “{folder.name}” holds {_mails(folder.exists)}." for folder in folders),
-            *_idle_sentences(client),
-            *_policy_sentences(client, account),
+            (True, f"Logged in to {server.host}:{server.port} as {server.user}, {PROTECTION[server.security]}."),
+            *(_folder(client, name) for name in account.folders),
+            *((True, said) for said in (*_idle_sentences(client), *_policy_sentences(client, account))),
         )
+
+
+def _folder(client: IMAPClient, name: str) -> Finding:
+    try:
+        folder = Folder(client, name, readonly=True)
+    except FolderFault as error:
+        return False, str(error)
+    return True, f"The folder “{folder.name}” holds {_mails(folder.exists)}."
 
 
 def _mails(count: int) -> str:

@@ -27,7 +27,9 @@ class Mailbox(Base):
 
     `plus` says that its plus-addresses reach us. Mail older than `connected_at` is taken in quietly, or skipped
     when `from_now` is set. `last_ok_at` and `last_error` tell how the last poll ended, `failing_since` since when
-    no poll has ended well; a lease makes sure that only one process polls.
+    no poll has ended well, `incomplete_since` since when polls have left mail on the server that is not to be had, and
+    `unsettled_since` since when the server has refused what shall happen to stored mail. A lease makes sure that only
+    one process polls.
 
     Secrets are encrypted: `imap_secret` is the password, or with `oauth` (how tokens are got, without secrets) the
     client secret and the refresh token; `access_token` is good until `access_expires_at`. `secret_expires_at` is
@@ -65,6 +67,8 @@ class Mailbox(Base):
     last_error: Mapped[str | None]
     failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    incomplete_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unsettled_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_by: Mapped[str | None] = mapped_column(String(40))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

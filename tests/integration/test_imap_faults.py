@@ -187,8 +187,11 @@ def test_a_mail_that_the_server_does_not_hand_out_is_said_and_asked_for_again(
         mailbox = imap_mailbox(database, tokens, new_mailbox(f"imap://anna@127.0.0.1:{port}"))
         first, second = (poll(mailbox, polling(database, tokens)) for _ in range(2))
     assert (first.stored, first.fault, second.stored, second.fault) == (1, None, 0, None)
-    assert "does not hand out mail UID 1" in (second.note or "")
-    assert mailbox_of(database, mailbox).last_error == second.note
+    assert "The server does not hand out" in (second.note or "")
+    assert "in the folder “INBOX” (UID 1" in (second.note or "")
+    box = mailbox_of(database, mailbox)
+    assert (box.last_error, box.failing_since, box.last_ok_at) == (second.note, None, None)
+    assert box.incomplete_since is not None  # which is told when it lasts
     assert [row.uid for row in stored(database)] == [2]
 
 
@@ -291,9 +294,9 @@ def test_a_probe_says_what_a_poll_would_find_and_changes_nothing(
     with database.reading() as session:
         account = read_account(session, mailbox, tokens)
     first, second, third = probe(account, account.password)
-    assert first.endswith(f"as {dovecot.user}, not protected.")
-    assert second == "The folder “INBOX” holds 1 mail."
-    assert third == "The folder “Done” will be made."
+    assert first[1].endswith(f"as {dovecot.user}, not protected.")
+    assert second == (True, "The folder “INBOX” holds 1 mail.")
+    assert third == (True, "The folder “Done” will be made.")
     assert dovecot.uids(criteria="UNSEEN") == [1]
     assert PASSWORD not in repr(account)
 

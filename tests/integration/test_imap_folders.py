@@ -81,14 +81,15 @@ def test_a_folder_that_was_renamed_is_said_and_stops_no_other(
     assert "letterdesk mailbox set" in result.note
     box = mailbox_of(database, mailbox)
     assert (box.failures, box.last_error, box.last_ok_at) == (0, result.note, well)
-    assert box.failing_since is not None
+    assert box.failing_since is None  # the others are read
+    assert box.incomplete_since is not None
     with database.transaction() as session:
         session.get_one(Mailbox, mailbox).folders = ["INBOX", "Old orders", "Büro & Co"]
     again = poll(mailbox, desk)
     assert (again.stored, again.note) == (2, None)
     renamed = [content_of(row) for row in stored(database) if row.folder in {"Orders", "Old orders"}]
     assert renamed[:2] == renamed[2:]  # by their fingerprints they are known when they are processed
-    assert mailbox_of(database, mailbox).failing_since is None
+    assert mailbox_of(database, mailbox).incomplete_since is None
 
 
 def test_where_no_folder_can_be_opened_the_poll_has_failed(
@@ -110,7 +111,9 @@ def test_a_password_that_is_changed_is_said_and_all_is_well_when_it_is_right_aga
     for word in ("wrong", "still wrong"):
         with database.transaction() as session:
             session.get_one(Mailbox, mailbox).imap_secret = tokens.encrypt(word)
-        assert "refused the user name or the password" in (poll(mailbox, desk).fault or "")
+        fault = poll(mailbox, desk).fault or ""
+        assert "refused the user name or the password" in fault
+        assert fault.endswith(f"Where it was changed, give the new one: letterdesk mailbox password {DESK}")
     failing = mailbox_of(database, mailbox)
     assert failing.failures == 2
     assert failing.failing_since is not None
@@ -154,7 +157,7 @@ def test_what_the_ledger_has_lost_is_found_within_a_day_and_fetched_once(
     assert poll(mailbox, later(desk, hours=23)).stored == 0
     found = poll(mailbox, later(desk, hours=25))
     assert found.stored == 1
-    assert found.note == "1 mails in the folder “Orders” were not in the ledger and are fetched now"
+    assert found.note == "1 mail in the folder “Orders” was not in the ledger and is fetched now"
     assert mailbox_of(database, mailbox).last_error == found.note
     after = poll(mailbox, later(desk, hours=50))
     assert (after.stored, after.known, after.note) == (0, 0, None)

@@ -100,6 +100,7 @@ def test_a_policy_that_failed_is_applied_at_the_next_poll_and_mail_is_taken_mean
     assert "“move” failed" in failed.note
     box = mailbox_of(database, mailbox)
     assert (box.failures, box.failing_since, box.last_error) == (0, None, failed.note)
+    assert box.unsettled_since is not None  # which is told when it lasts
     assert box.last_ok_at is not None  # all mail is stored
     assert unsettled(database, mailbox) == "1:5"
     assert len(dovecot.uids()) == 5
@@ -107,6 +108,7 @@ def test_a_policy_that_failed_is_applied_at_the_next_poll_and_mail_is_taken_mean
     again = poll(mailbox, desk)
     assert (again.stored, again.note) == (0, None)
     assert (dovecot.uids(), len(dovecot.uids("Done"))) == ([], 5)
+    assert mailbox_of(database, mailbox).unsettled_since is None
     assert unsettled(database, mailbox) == ""
 
 

@@ -90,4 +90,4 @@ def test_a_mail_of_which_the_server_says_nothing_is_not_taken_for_an_empty_one_a
         mailbox = imap_mailbox(database, tokens, new)
         assert poll(mailbox, polling(database, tokens)).stored == 0
     assert not [line for line in said if b"STORE" in line]
-    assert "does not hand out mail UID 1" in (mailbox_of(database, mailbox).last_error or "")
+    assert "does not hand out 1 mail in the folder “INBOX” (UID 1)" in (mailbox_of(database, mailbox).last_error or "")

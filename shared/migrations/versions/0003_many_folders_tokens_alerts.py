@@ -38,6 +38,8 @@ NEW_COLUMNS = (
     ("mailbox", "outgoing_secret", sa.String(), None),
     ("mailbox", "folders", sa.JSON(), '["INBOX"]'),
     ("mailbox", "failing_since", sa.DateTime(timezone=True), None),
+    ("mailbox", "incomplete_since", sa.DateTime(timezone=True), None),
+    ("mailbox", "unsettled_since", sa.DateTime(timezone=True), None),
 )
 
 
