@@ -7,7 +7,7 @@ speaks of, so that a crash leaves mails to be looked at again, never mails to be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,15 @@ from intake.receiving import sequence
 from shared.models import FolderCursor, InboundMessage
 
 AT_ONCE = 500
+NOWHERE = update(InboundMessage).values(folder=None, uidvalidity=None, uid=None)
+COLUMNS = (
+    InboundMessage.id,
+    InboundMessage.uid,
+    InboundMessage.notes,
+    InboundMessage.told_size,
+    InboundMessage.internal_date,
+    InboundMessage.received_at,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +48,17 @@ class Cursor:
     reconciled_at: datetime | None = None
     renewed_at: datetime | None = None
     is_renewed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownMail:
+    """A mail of a folder that the ledger has, with what its server said of it; `told_size` only where it was true."""
+
+    inbound_id: int
+    is_whole: bool
+    told_size: int | None
+    internal_date: datetime | None
+    received_at: datetime
 
 
 def read_cursor(session: Session, place: Place) -> Cursor:
@@ -67,38 +87,43 @@ def write_cursor(session: Session, place: Place, cursor: Cursor) -> None:
     row.reconciled_at, row.renewed_at = cursor.reconciled_at, cursor.renewed_at
 
 
-def forget_mails(session: Session, place: Place, uids: Collection[int], beyond: int) -> None:
-    """Forget that mail was taken in under `uids`, and under all above `beyond`: the server gives them to other mail."""
-    nowhere = update(InboundMessage).values(folder=None, uidvalidity=None, uid=None)
-    session.execute(nowhere.where(*_here(place, InboundMessage.uid > beyond)))
+def forget_mails(session: Session, place: Place, uids: Collection[int]) -> None:
+    """Forget that mail was taken in under `uids`: the server gives them to other mail."""
     for part in _parts(sorted(uids)):
-        session.execute(nowhere.where(*_here(place, InboundMessage.uid.in_(part))))
+        session.execute(NOWHERE.where(*_here(place, InboundMessage.uid.in_(part))))
 
 
-def known_mails(session: Session, place: Place, uids: Collection[int]) -> dict[int, bool]:
-    """Which of `uids` the ledger has, and whether it has them whole."""
-    found: dict[int, bool] = {}
+def forget_beyond(session: Session, place: Place, last: int) -> None:
+    """Forget that mail was taken in under any UID above `last`: the server gives them to other mail."""
+    session.execute(NOWHERE.where(*_here(place, InboundMessage.uid > last)))
+
+
+def known_mails(session: Session, place: Place, uids: Collection[int]) -> dict[int, KnownMail]:
+    """What the ledger has under `uids`."""
+    found: dict[int, KnownMail] = {}
     for part in _parts(sorted(uids)):
-        here = _here(place, InboundMessage.uid.in_(part))
-        rows = session.execute(select(InboundMessage.uid, InboundMessage.notes).where(*here))
-        found |= {row.uid: not row.notes for row in rows}
+        for row in session.execute(select(*COLUMNS).where(*_here(place, InboundMessage.uid.in_(part)))):
+            found[row.uid] = KnownMail(
+                inbound_id=row.id,
+                is_whole=not row.notes,
+                told_size=row.told_size,
+                internal_date=row.internal_date,
+                received_at=row.received_at,
+            )
     return found
+
+
+def keep_dates(session: Session, dates: Mapping[int, datetime | None]) -> None:
+    """Keep what the server says now of mails, by their ids in the ledger: when it got them."""
+    rows = [{"id": inbound_id, "internal_date": moment} for inbound_id, moment in sorted(dates.items())]
+    if rows:
+        session.execute(update(InboundMessage), rows)
 
 
 def known_uids(session: Session, place: Place, first: int, last: int) -> set[int]:
     """The UIDs from `first` to `last` that the ledger has."""
     here = _here(place, InboundMessage.uid.between(first, last))
     return {uid for uid in session.scalars(select(InboundMessage.uid).where(*here)) if uid is not None}
-
-
-def known_arrivals(session: Session, place: Place, uids: Collection[int]) -> dict[int, tuple[int, datetime]]:
-    """Of which size the mails are that the ledger has under `uids`, and when they were taken in."""
-    found: dict[int, tuple[int, datetime]] = {}
-    for part in _parts(sorted(uids)):
-        here = _here(place, InboundMessage.uid.in_(part))
-        rows = session.execute(select(InboundMessage.uid, InboundMessage.size, InboundMessage.received_at).where(*here))
-        found |= {row.uid: (row.size, row.received_at) for row in rows}
-    return found
 
 
 def _here(place: Place, condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:

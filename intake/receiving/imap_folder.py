@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
@@ -48,7 +48,7 @@ class Folder:
         except IMAPClientError as error:
             raise FolderFault(
                 f"The folder “{name}” cannot be opened: {said(error).rstrip('.')}. If it was renamed or removed, "
-                "name all that are to be read: letterdesk mailbox set ADDRESS --folder NAME --folder NAME"
+                "choose another with: letterdesk mailbox set ADDRESS --folder NAME"
             ) from error
         if b"UIDVALIDITY" not in selected:
             raise FolderFault(f"The folder “{name}” has no UIDVALIDITY, so its mails cannot be told apart")
@@ -86,21 +86,26 @@ class Folder:
 
     def standings(self, uids: Sequence[int]) -> list[Standing]:
         """Sizes and dates of mails, in order of UID; those that have gone meanwhile are left out."""
+        told = self.told(uids)
+        found = {standing.uid for standing in told}
+        silent = self.still_there([uid for uid in uids if uid not in found])
+        told += [Standing(uid=uid, size=None, internal_date=None) for uid in silent]
+        return sorted(told, key=lambda standing: standing.uid)
+
+    def told(self, uids: Sequence[int]) -> list[Standing]:
+        """The same, but only of mails of which the server says something: one question."""
         answers = self._client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-        found = [
-            Standing(uid=uid, size=answer.get(b"RFC822.SIZE"), internal_date=answer.get(b"INTERNALDATE"))
-            for uid, answer in answers.items()
+        return [
+            Standing(uid=uid, size=answer.get(b"RFC822.SIZE"), internal_date=_in_utc(answer.get(b"INTERNALDATE")))
+            for uid, answer in sorted(answers.items())
         ]
-        silent = self.still_there([uid for uid in uids if uid not in answers])
-        found += [Standing(uid=uid, size=None, internal_date=None) for uid in silent]
-        return sorted(found, key=lambda standing: standing.uid)
 
     def still_there(self, uids: Sequence[int]) -> list[int]:
         """Which of `uids` the folder still holds, in order."""
-        found: list[int] = []
+        found: set[int] = set()
         for start in range(0, len(uids), SIZES_AT_ONCE):
-            found += self._client.search(["UID", ",".join(map(str, uids[start : start + SIZES_AT_ONCE]))])
-        return sorted(found)
+            found.update(self._client.search(["UID", ",".join(map(str, uids[start : start + SIZES_AT_ONCE]))]))
+        return sorted(found.intersection(uids))
 
     def contents(self, uids: Sequence[int]) -> dict[int, bytes]:
         """The whole mails, where the server hands them out. One that it cannot hand out costs only itself."""
@@ -109,6 +114,16 @@ class Folder:
             if uid not in found and len(uids) > 1:
                 found |= self._fetch([uid])
         return found
+
+    def beginnings(self, uids: Sequence[int], length: int) -> dict[int, bytes]:
+        """The first `length` bytes of mails; those that are empty or not handed out are left out."""
+        try:
+            answers = self._client.fetch(uids, [f"BODY.PEEK[]<0.{length}>"])
+        except IMAPClientAbortError:
+            raise
+        except (IMAPClientError, *GARBAGE):
+            return {}
+        return {uid: found for uid, answer in answers.items() if (found := _section_of(answer))}
 
     def structure(self, uid: int) -> Node | None:
         """The parts of a mail; None where the server does not say, or says what makes no sense."""
@@ -146,8 +161,7 @@ class Folder:
             raise
         except (IMAPClientError, *GARBAGE):
             return None
-        found = next((value for word, value in answer.items() if word.startswith(b"BODY[")), None)
-        return found if isinstance(found, bytes) else b""
+        return _section_of(answer)
 
     def _search(self, first: int, last: int | None, since: date | None = None) -> list[int]:
         dated = ["SINCE", since] if since else []
@@ -162,6 +176,19 @@ class Folder:
         except IMAPClientError:
             return {}
         return {uid: answer[b"BODY[]"] for uid, answer in answers.items() if answer.get(b"BODY[]") is not None}
+
+
+def _section_of(answer: Mapping[bytes, object]) -> bytes:
+    found = next((value for word, value in answer.items() if word.startswith(b"BODY[")), None)
+    return found if isinstance(found, bytes) else b""
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """The same moment in UTC; None where there is none, or it lies beyond the years that there are."""
+    try:
+        return moment.astimezone(UTC) if moment is not None else None
+    except OverflowError:
+        return None
 
 
 def batches(standings: Iterable[Standing], most_bytes: int = BATCH_BYTES) -> Iterator[list[Standing]]:

@@ -16,13 +16,20 @@ from itertools import islice
 from imapclient import IMAPClient
 
 from intake.receiving.imap_connection import sentence
-from intake.receiving.imap_cursor import Place, forget_mails, known_mails, read_cursor, write_cursor
+from intake.receiving.imap_cursor import (
+    Place,
+    forget_beyond,
+    forget_mails,
+    known_mails,
+    read_cursor,
+    write_cursor,
+)
 from intake.receiving.imap_desk import Desk, Tally
 from intake.receiving.imap_fetch import Fetching
 from intake.receiving.imap_folder import BATCH_MAILS, SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
 from intake.receiving.imap_ledger import Account
 from intake.receiving.imap_policy import settle
-from intake.receiving.imap_reconcile import given_anew, is_due, lacking
+from intake.receiving.imap_reconcile import given_anew, is_due, is_put_back, lacking, others_among
 from shared.models import Policy
 
 logger = logging.getLogger(__name__)
@@ -82,25 +89,28 @@ class FolderPass:
         self._cursor = replace(self._cursor, renewed_at=now, is_renewed=False)
 
     def _go_back(self) -> None:
-        """Where the server's mail was put back from a backup, later mails get UIDs that the ledger has: forget those.
+        """Where the server's mail was put back from a backup, later mails get UIDs that the ledger has.
 
-        A server should change its UIDVALIDITY then (RFC 9051 section 2.3.1.1); where its files are copied it does not.
+        Those that are still to be given are forgotten; those that have been given are found by reconciling, now.
         """
-        last = self._folder.end_before(self._cursor.last_uid)
-        if last is None:
-            return
-        others = given_anew(self._desk.database, self._folder, self._place, last)
-        logger.warning("mailbox=%d: %s is back at UID %d", self._place.mailbox_id, self._place.folder, last)
-        self._cursor = replace(
-            self._cursor,
-            last_uid=last,
-            missing=frozenset(uid for uid in self._cursor.missing if uid <= last) | others,
-            unsettled=frozenset(uid for uid in self._cursor.unsettled - others if uid <= last),
-        )
-        with self._desk.database.transaction() as session:
-            forget_mails(session, self._place, others, beyond=last)
-            write_cursor(session, self._place, self._cursor)
-        self._saved = self._cursor
+        database, place, cursor = self._desk.database, self._place, self._cursor
+        last = self._folder.end_before(cursor.last_uid)
+        if last is not None:
+            self._cursor = replace(
+                cursor,
+                last_uid=last,
+                missing=frozenset(uid for uid in cursor.missing if uid <= last),
+                unsettled=frozenset(uid for uid in cursor.unsettled if uid <= last),
+                reconciled_at=None,
+            )
+            with database.transaction() as session:
+                forget_beyond(session, place, last)
+                write_cursor(session, place, self._cursor)
+            self._saved = self._cursor
+        elif is_put_back(database, self._folder, place, cursor):
+            self._cursor = replace(cursor, reconciled_at=None)
+        if self._cursor != cursor:
+            logger.warning("mailbox=%d: %s gives UIDs for a second time", place.mailbox_id, place.folder)
 
     def _take(self, uids: Iterable[int]) -> bool:
         """Take mails in, batch by batch; False where this was ended before its time."""
@@ -124,8 +134,7 @@ class FolderPass:
     def _step(self, batch: list[Standing]) -> None:
         """Commit the mails, then the cursor, then apply the policy."""
         uids = {standing.uid for standing in batch}
-        with self._desk.database.reading() as session:
-            known = known_mails(session, self._place, uids)
+        known = self._known(batch)
         wanted = [each for each in batch if each.uid not in known and not self._fetching.is_left_alone(each)]
         if self._is_careful and wanted:  # what breaks the connection now is passed over the next time
             self._move_cursor(uids, [each.uid for each in wanted], ())
@@ -139,6 +148,16 @@ class FolderPass:
         self._tally.known += len(known) + len(ids) - new
         self._tally.skipped += len(batch) - len(known) - len(ids)
         self._settle(stored)
+
+    def _known(self, standings: Sequence[Standing]) -> dict[int, bool]:
+        """Which of these mails the ledger has, and whether whole. What it has of others under their UIDs it forgets."""
+        with self._desk.database.reading() as session:
+            known = known_mails(session, self._place, [each.uid for each in standings])
+        others = others_among(self._desk.database, self._folder, standings, known)
+        if others:
+            with self._desk.database.transaction() as session:
+                forget_mails(session, self._place, others)
+        return {uid: mail.is_whole for uid, mail in known.items() if uid not in others}
 
     def _move_cursor(self, uids: set[int], lost: list[int], stored: Collection[int]) -> None:
         pending = frozenset() if self._account.policy is Policy.KEEP else frozenset(stored)
@@ -163,15 +182,17 @@ class FolderPass:
         now = self._desk.clock()
         if not is_due(self._cursor, now):
             return frozenset()
-        found = lacking(self._desk.database, self._folder, self._place, self._cursor, self._fetching.since)
+        database, place, cursor = self._desk.database, self._place, self._cursor
+        found = lacking(database, self._folder, place, cursor, self._fetching.since)
         if self._account.from_now:
             standings = self._standings(iter(sorted(found)))
             found = frozenset(each.uid for each in standings if not self._fetching.is_left_alone(each))
+        found |= given_anew(database, self._folder, place, cursor.last_uid)
         if found:
-            said = _found(len(found), self._place.folder)
-            logger.warning("mailbox=%d: %s", self._place.mailbox_id, said)
+            said = f"{len(found)} mails in the folder “{place.folder}” were not in the ledger and are fetched now"
+            logger.warning("mailbox=%d: %s", place.mailbox_id, said)
             self._tally.note(said)
-        self._cursor = replace(self._cursor, missing=self._cursor.missing | found, reconciled_at=now)
+        self._cursor = replace(cursor, missing=cursor.missing | found, reconciled_at=now)
         self._save()
         return found
 
@@ -182,21 +203,23 @@ class FolderPass:
         """
         there = self._folder.still_there(sorted(uids))
         self._cursor = replace(self._cursor, missing=self._cursor.missing - uids | frozenset(there))
-        if not self._is_careful and not self._take(there):
-            return
+        if not self._is_careful:
+            self._take(there)
         if self._cursor.missing:
-            self._tally.is_behind = self._tally.is_incomplete = True
-            self._tally.note(_missing(sorted(self._cursor.missing), self._place.folder))
+            self._tally.is_behind = True
+            names = ", ".join(map(str, sorted(self._cursor.missing)[:MOST_NAMES]))
+            self._tally.note(f"The server does not hand out mail UID {names} in {self._place.folder}")
 
     # ------------------------------------------------------------------ what happens on the server
 
     def _settle_again(self) -> None:
-        """Apply the policy to what is stored, but may have been left as it was."""
+        """Apply the policy to what is stored, but may have been left as it was; never to another mail in its place."""
         if not self._cursor.unsettled:
             return
-        with self._desk.database.reading() as session:
-            stored = known_mails(session, self._place, self._cursor.unsettled)
-        self._cursor = replace(self._cursor, unsettled=frozenset(stored))
+        standings = list(self._standings(iter(sorted(self._cursor.unsettled))))
+        stored = self._known(standings)
+        others = frozenset(each.uid for each in standings) - frozenset(stored)
+        self._cursor = replace(self._cursor, unsettled=frozenset(stored), missing=self._cursor.missing | others)
         self._settle(stored)
 
     def _settle(self, stored: Mapping[int, bool]) -> None:
@@ -209,18 +232,5 @@ class FolderPass:
             outcome = settle(self._visit.client, policy, account.move_to, uids)
             self._cursor = replace(self._cursor, unsettled=self._cursor.unsettled - outcome.uids)
             if outcome.refusal is not None:
-                self._tally.is_unsettled = True
                 why = sentence(outcome.refusal, account.server)
-                self._tally.note(f"“{policy.value}” failed in the folder “{self._place.folder}”: {why}")
-
-
-def _found(count: int, folder: str) -> str:
-    mails = "1 mail" if count == 1 else f"{count} mails"
-    were, are = ("was", "is") if count == 1 else ("were", "are")
-    return f"{mails} in the folder “{folder}” {were} not in the ledger and {are} fetched now"
-
-
-def _missing(uids: Sequence[int], folder: str) -> str:
-    mails = "1 mail" if len(uids) == 1 else f"{len(uids)} mails"
-    names = ", ".join(map(str, uids[:MOST_NAMES])) + (", …" if len(uids) > MOST_NAMES else "")
-    return f"The server does not hand out {mails} in the folder “{folder}” (UID {names})"
+                self._tally.note(f"All mail is stored, but “{policy.value}” failed: {why}")
