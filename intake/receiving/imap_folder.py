@@ -48,7 +48,7 @@ class Folder:
         except IMAPClientError as error:
             raise FolderFault(
                 f"The folder “{name}” cannot be opened: {said(error).rstrip('.')}. If it was renamed or removed, "
-                "choose another with: letterdesk mailbox set ADDRESS --folder NAME"
+                "name all that are to be read: letterdesk mailbox set ADDRESS --folder NAME --folder NAME"
             ) from error
         if b"UIDVALIDITY" not in selected:
             raise FolderFault(f"The folder “{name}” has no UIDVALIDITY, so its mails cannot be told apart")

@@ -189,7 +189,7 @@ class FolderPass:
             found = frozenset(each.uid for each in standings if not self._fetching.is_left_alone(each))
         found |= given_anew(database, self._folder, place, cursor.last_uid)
         if found:
-            said = f"{len(found)} mails in the folder “{place.folder}” were not in the ledger and are fetched now"
+            said = _found(len(found), place.folder)
             logger.warning("mailbox=%d: %s", place.mailbox_id, said)
             self._tally.note(said)
         self._cursor = replace(cursor, missing=cursor.missing | found, reconciled_at=now)
@@ -203,12 +203,11 @@ class FolderPass:
         """
         there = self._folder.still_there(sorted(uids))
         self._cursor = replace(self._cursor, missing=self._cursor.missing - uids | frozenset(there))
-        if not self._is_careful:
-            self._take(there)
+        if not self._is_careful and not self._take(there):
+            return
         if self._cursor.missing:
-            self._tally.is_behind = True
-            names = ", ".join(map(str, sorted(self._cursor.missing)[:MOST_NAMES]))
-            self._tally.note(f"The server does not hand out mail UID {names} in {self._place.folder}")
+            self._tally.is_behind = self._tally.is_incomplete = True
+            self._tally.note(_missing(sorted(self._cursor.missing), self._place.folder))
 
     # ------------------------------------------------------------------ what happens on the server
 
@@ -232,5 +231,18 @@ class FolderPass:
             outcome = settle(self._visit.client, policy, account.move_to, uids)
             self._cursor = replace(self._cursor, unsettled=self._cursor.unsettled - outcome.uids)
             if outcome.refusal is not None:
+                self._tally.is_unsettled = True
                 why = sentence(outcome.refusal, account.server)
-                self._tally.note(f"All mail is stored, but “{policy.value}” failed: {why}")
+                self._tally.note(f"“{policy.value}” failed in the folder “{self._place.folder}”: {why}")
+
+
+def _found(count: int, folder: str) -> str:
+    mails = "1 mail" if count == 1 else f"{count} mails"
+    were, are = ("was", "is") if count == 1 else ("were", "are")
+    return f"{mails} in the folder “{folder}” {were} not in the ledger and {are} fetched now"
+
+
+def _missing(uids: Sequence[int], folder: str) -> str:
+    mails = "1 mail" if len(uids) == 1 else f"{len(uids)} mails"
+    names = ", ".join(map(str, uids[:MOST_NAMES])) + (", …" if len(uids) > MOST_NAMES else "")
+    return f"The server does not hand out {mails} in the folder “{folder}” (UID {names})"
