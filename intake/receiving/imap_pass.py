@@ -16,14 +16,7 @@ from itertools import islice
 from imapclient import IMAPClient
 
 from intake.receiving.imap_connection import sentence
-from intake.receiving.imap_cursor import (
-    Place,
-    forget_beyond,
-    forget_mails,
-    known_mails,
-    read_cursor,
-    write_cursor,
-)
+from intake.receiving.imap_cursor import Place, forget_beyond, forget_mails, known_mails, read_cursor, write_cursor
 from intake.receiving.imap_desk import Desk, Tally
 from intake.receiving.imap_fetch import Fetching
 from intake.receiving.imap_folder import BATCH_MAILS, SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
@@ -33,6 +26,11 @@ from intake.receiving.imap_reconcile import given_anew, is_due, is_put_back, lac
 from shared.models import Policy
 
 logger = logging.getLogger(__name__)
+
+RENEWED = (
+    "The server has numbered the mails of the folder “{folder}” anew (UIDVALIDITY); it is gone through again, "
+    "and what was taken in before makes no second article"
+)
 
 MOST_NAMES = 10
 RENEWALS_APART = timedelta(hours=1)
@@ -87,6 +85,11 @@ class FolderPass:
                 f"(UIDVALIDITY); it is gone through again at {last + RENEWALS_APART:%H:%M} UTC, nothing is lost"
             )
         self._cursor = replace(self._cursor, renewed_at=now, is_renewed=False)
+        self._say(RENEWED.format(folder=self._place.folder))
+
+    def _say(self, sentence: str) -> None:
+        logger.warning("mailbox=%d: %s", self._place.mailbox_id, sentence)
+        self._tally.note(sentence)
 
     def _go_back(self) -> None:
         """Where the server's mail was put back from a backup, later mails get UIDs that the ledger has.
@@ -189,9 +192,7 @@ class FolderPass:
             found = frozenset(each.uid for each in standings if not self._fetching.is_left_alone(each))
         found |= given_anew(database, self._folder, place, cursor.last_uid)
         if found:
-            said = _found(len(found), place.folder)
-            logger.warning("mailbox=%d: %s", place.mailbox_id, said)
-            self._tally.note(said)
+            self._say(_found(len(found), place.folder))
         self._cursor = replace(cursor, missing=cursor.missing | found, reconciled_at=now)
         self._save()
         return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from intake.receiving.imap import poll
 from shared.database import Database
 from shared.mailboxes import NewMailbox
@@ -94,15 +96,23 @@ def test_from_now_leaves_old_mail_alone(database: Database, tokens: Tokens, dove
     assert dovecot.uids() == [1, 2]
 
 
-def test_a_new_uidvalidity_goes_through_the_folder_again(database: Database, tokens: Tokens, dovecot: Dovecot) -> None:
+def test_a_new_uidvalidity_is_said_and_goes_through_the_folder_again(
+    database: Database, tokens: Tokens, dovecot: Dovecot, caplog: pytest.LogCaptureFixture
+) -> None:
     put(dovecot, range(5))
     mailbox, desk = imap_mailbox(database, tokens, new_mailbox(dovecot)), polling(database, tokens)
     assert poll(mailbox, desk).stored == 5
     dovecot.replace_uidvalidity()
     put(dovecot, range(5, 6))
-    assert poll(mailbox, desk).stored == 6  # fingerprints find the five again when they are processed
+    again = poll(mailbox, desk)
+    assert (again.stored, again.fault) == (6, None)  # fingerprints find the five again when they are processed
+    said = "The server has numbered the mails of the folder “INBOX” anew (UIDVALIDITY); it is gone through again"
+    assert (again.note or "").startswith(said)
+    assert said in (mailbox_of(database, mailbox).last_error or "")
+    assert said in caplog.text
     assert len({row.uidvalidity for row in stored(database)}) == 2
-    assert poll(mailbox, desk).stored == 0
+    last = poll(mailbox, desk)
+    assert (last.stored, last.note) == (0, None)
 
 
 def test_what_was_committed_before_the_cursor_is_not_taken_again(
