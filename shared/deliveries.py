@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session
 
 from shared.models import Address, Delivery, DeliveryCause, DeliveryState
 
-AS_NEW = {"attempts": 0, "handed_over_at": None, "bounced_at": None, "lease_by": None, "lease_until": None}
+AS_NEW = {
+    "attempts": 0,
+    "ended_attempts": 0,
+    "handed_over_at": None,
+    "bounced_at": None,
+    "lease_by": None,
+    "lease_until": None,
+}
 SHUT = select(Address.email).where(or_(Address.suspended_at.is_not(None), Address.blocked_at.is_not(None)))
 
 

@@ -151,7 +151,7 @@ class Outbox:
         What is known of our own mails is written first: after an outage nobody is to be taken for dead who is not.
         """
         for lane in self._lanes():
-            lane.write()
+            lane.settle()
         with self._post.database.reading() as session:
             servers = self._servers(session)
             is_any_lost = ledger.is_any_lost(session, self._post.clock())
@@ -181,7 +181,7 @@ class Outbox:
 
     def _forget_all_but(self, servers: Mapping[str, Sequence[int]]) -> None:
         for url, lane in list(self._others.items()):
-            if url not in servers and self._busy[url].done() and lane.has_written_all:
+            if url not in servers and self._busy[url].done() and lane.is_settled:
                 del self._others[url], self._busy[url]
                 lane.close()
 

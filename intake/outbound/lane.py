@@ -13,9 +13,9 @@ import math
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,7 @@ from intake.outbound.gather import Batch, gather, read_files
 from intake.outbound.ledger import LeaseLostError
 from intake.outbound.letter import Envelope, File
 from intake.outbound.load import Desk, attached, load
-from intake.outbound.results import Results, at_once
+from intake.outbound.results import Results, at_once, calmly
 from intake.outbound.transport import Transport
 from intake.types import Deferred, Outcome, Refused, Unanswered, Unreachable
 from shared.caps import Caps
@@ -40,8 +40,11 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 MOST_CONNECTIONS = 4
 MAILS_A_CONNECTION = 20  # for less no further one is worth its beginning
-RENEW_SECONDS = 8.0
-LOOK_SECONDS = 0.5
+MAX_UNENDED = 20  # tries whose process ended with them; mostly it was not the mail
+NEVER_ENDED = (
+    "Each of many tries to send it ended together with its process, and this mail may be why. "
+    "See in the log what happened before you send it again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,39 +82,49 @@ class Lane:
         self._transports = [connect()]
         self._owner = f"outbox-{secrets.token_hex(8)}"
         self._results = Results(post.database, owner=self._owner, clock=post.clock, chance=post.chance, caps=post.caps)
+        self._left: list[int] = []  # what the last run claimed, and did not hand over
+        self._settling = threading.Lock()
 
     def run_once(self, where: ColumnElement[bool]) -> int:
         """Send what is due among `where`, at most `BATCH` mails; returns how many were taken up, 0 where none was due.
 
         Raises SQLAlchemyError where the database fails; nothing is lost by that, and the next call goes on.
         """
-        self.write()
+        self.settle()
         if self._post.stopping.is_set() or not self._is_any_due(where):
             return 0
         waiting = at_once(self._post.database, lambda session: self._take(session, where))
         count = len(waiting)
-        with self._kept_leases(waiting):
-            self._send_all(waiting)
-            self._results.write()
-        if waiting:
-            at_once(self._post.database, lambda session: ledger.give_back(session, waiting, owner=self._owner))
+        try:
+            with self._results.kept(waiting):
+                self._send_all(waiting)
+                self._results.write()
+        except Exception:  # whatever it is, what still waits was not handed over
+            self._left = waiting
+            raise
+        self._left = waiting
+        self.settle()
         return count - len(waiting)
 
-    def write(self) -> None:
-        """Write what became of mails, as far as it is known and not written yet. For any thread.
+    def settle(self) -> None:
+        """Write what became of mails, and give back what was not begun, also after an outage. For any thread.
 
-        Raises SQLAlchemyError where the database fails; then it is kept, and comes with the next call.
+        Raises SQLAlchemyError where the database fails; then all is kept, and comes with the next call.
         """
         self._results.write()
+        with self._settling:
+            if self._left:
+                at_once(self._post.database, lambda session: ledger.give_back(session, self._left, owner=self._owner))
+            self._left = []
 
     @property
-    def has_written_all(self) -> bool:
-        """Whether all that is known is written."""
-        return self._results.are_written
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be written or given back."""
+        return self._results.are_written and not self._left
 
     def close(self) -> None:
         """Write what is known, as far as the database lets us, and end the connections to the server."""
-        _calmly(self.write, "what became of deliveries was not written")
+        calmly(self.settle, "what became of deliveries was not written")
         for transport in self._transports:
             transport.close()
 
@@ -167,6 +180,8 @@ class Lane:
 
     def _deliver(self, delivery_id: int, batch: Batch, transport: Transport) -> Outcome | None:
         """Compose and hand over one delivery; None where it is gone, or somebody else's."""
+        if delivery_id in batch.deliveries and batch.deliveries[delivery_id].unended > MAX_UNENDED:
+            return Refused(reason=NEVER_ENDED)
         try:
             envelope = self._envelope(delivery_id, batch)
         except CannotComposeError as error:
@@ -213,35 +228,3 @@ class Lane:
             logger.exception("delivery=%d could not be sent", delivery_id)
             said = f"The mail could not be sent, which is a fault of the desk: {error!r:.200}."
             return Unanswered(reason=said) if handed_over else Deferred(reason=said)
-
-    @contextmanager
-    def _kept_leases(self, waiting: list[int]) -> Iterator[None]:
-        """Renew the leases of what is not done yet, however long a server takes to answer, and write what is known."""
-        ended = threading.Event()
-        looks_a_renewal = int(RENEW_SECONDS / LOOK_SECONDS)
-
-        def keep() -> None:
-            looks = 0
-            while not ended.wait(LOOK_SECONDS):
-                looks += 1
-                if looks % looks_a_renewal == 0:
-                    _calmly(lambda: self._results.keep(tuple(waiting)), "the leases of deliveries were not renewed")
-                _calmly(self._results.write_what_rests, "what became of deliveries was not written")
-
-        thread = threading.Thread(target=keep, name="outbox-leases", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-
-def _calmly(step: Callable[[], None], failed: str) -> None:
-    """Take a step of a thread that goes on whatever happens: the next step, or the next mail, comes to the same."""
-    try:
-        step()
-    except SQLAlchemyError as error:
-        logger.warning("%s: %s", failed, error)
-    except Exception:
-        logger.exception("%s", failed)

@@ -15,7 +15,7 @@ from shared import returned
 from shared.caps import Caps
 from shared.config import MAX_UNDO_SECONDS
 from shared.models import Delivery, DeliveryCause, DeliveryState
-from shared.queue import LEASE, claim, is_free, is_stray, pause, renew
+from shared.queue import LEASE, TOGETHER, claim, is_free, is_stray, pause, renew
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -63,19 +63,28 @@ def is_any_due(session: Session, now: datetime, where: ColumnElement[bool]) -> b
 
 
 def take(session: Session, *, owner: str, now: datetime, limit: int, where: ColumnElement[bool]) -> list[int]:
-    """Claim what is due among `where`; returns the ids of what is to be sent."""
-    return claim(
-        session,
-        Delivery,
-        WAITING,
-        owner=owner,
-        now=now,
-        limit=limit,
-        where=where,
-        stray=_is_stray(now),
-        state=DeliveryState.SENDING,
-        handed_over_at=None,
-    )
+    """Claim what is due among `where`; returns the ids of what is to be sent.
+
+    What was claimed twice, and neither of these tries came to an end, comes alone and after all others: it may be
+    what ends the process.
+    """
+    unended = Delivery.attempts - Delivery.ended_attempts
+    for which, most in ((unended < TOGETHER, limit), (unended >= TOGETHER, 1)):
+        ids = claim(
+            session,
+            Delivery,
+            WAITING,
+            owner=owner,
+            now=now,
+            limit=most,
+            where=and_(where, which),
+            stray=_is_stray(now),
+            state=DeliveryState.SENDING,
+            handed_over_at=None,
+        )
+        if ids:
+            return ids
+    return []
 
 
 def is_any_lost(session: Session, now: datetime) -> bool:
@@ -117,7 +126,7 @@ def give_back(session: Session, ids: Sequence[int], *, owner: str) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.id.in_(ids), Delivery.lease_by == owner, Delivery.state == DeliveryState.SENDING)
-        .values(state=DeliveryState.QUEUED, attempts=Delivery.attempts - 1, **FREE)
+        .values(state=DeliveryState.QUEUED, attempts=Delivery.attempts - 1, handed_over_at=None, **FREE)
         .execution_options(synchronize_session=False)
     )
 
@@ -184,6 +193,7 @@ def _record_fault(delivery: Delivery, outcome: Outcome, now: datetime, chance: f
             _defer(delivery, reason, now, chance, LONGEST_OUTAGE_PAUSE)
         case Deferred(reason=reason) | Unanswered(reason=reason):
             _defer(delivery, reason, now, chance, LONGEST_PAUSE)
+    delivery.ended_attempts = delivery.attempts
     delivery.lease_by = delivery.lease_until = None
 
 

@@ -10,11 +10,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from intake.outbound import ledger
@@ -26,6 +28,8 @@ from shared.database_faults import again_after_conflicts, fault_of
 
 logger = logging.getLogger(__name__)
 
+RENEW_SECONDS = 8.0
+LOOK_SECONDS = 0.5
 REST_SECONDS = 0.5  # a result waits no longer than this for the next step
 UNWRITABLE = Unanswered(reason="What became of it could not be written down, which is a fault of the desk.")
 
@@ -105,6 +109,28 @@ class Results:
         with self._database.transaction() as session:
             ledger.keep(session, (*ids, *known), owner=self._owner, now=self._clock())
 
+    @contextmanager
+    def kept(self, waiting: list[int]) -> Iterator[None]:
+        """Renew the leases of what is not done yet, however long a server takes to answer, and write what is known."""
+        ended = threading.Event()
+        looks_a_renewal = int(RENEW_SECONDS / LOOK_SECONDS)
+
+        def keep() -> None:
+            looks = 0
+            while not ended.wait(LOOK_SECONDS):
+                looks += 1
+                if looks % looks_a_renewal == 0:
+                    calmly(lambda: self.keep(tuple(waiting)), "the leases of deliveries were not renewed")
+                calmly(self.write_what_rests, "what became of deliveries was not written")
+
+        thread = threading.Thread(target=keep, name="outbox-leases", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def _commit(self) -> None:
         with self._lock:
             steps, self._steps = self._steps, []
@@ -164,3 +190,13 @@ def at_once(database: Database, work: Callable[[Session], Result]) -> Result:
             return work(session)
 
     return again_after_conflicts(once, time.sleep, random.random)
+
+
+def calmly(step: Callable[[], None], failed: str) -> None:
+    """Take a step of a thread that goes on whatever happens: the next step, or the next mail, comes to the same."""
+    try:
+        step()
+    except SQLAlchemyError as error:
+        logger.warning("%s: %s", failed, error)
+    except Exception:
+        logger.exception("%s", failed)

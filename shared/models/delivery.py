@@ -53,7 +53,8 @@ class Delivery(Queued, Base):
     reply share it. `context` holds what the message says beyond its ticket and article (a status, a
     registration), and for a reply how the ticket stood before it. `counted_as` is the recipient to the caps: all
     plus-addresses of one address are one. `handed_over_at` is committed just before
-    the final dot. `bounced_at`: the next server took it, and it came back with `last_error`.
+    the final dot. `ended_attempts`: how many of the `attempts` there were up to the last that came to an end; with each
+    since then its process ended. `bounced_at`: the next server took it, and it came back with `last_error`.
     """
 
     __tablename__ = "delivery"
@@ -75,6 +76,7 @@ class Delivery(Queued, Base):
     recipient_name: Mapped[str] = mapped_column(String(200), default="")
     message_id: Mapped[str] = mapped_column(String(255), index=True)
     context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    ended_attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -85,3 +87,8 @@ class Delivery(Queued, Base):
     def is_automatic(self) -> bool:
         """Whether a machine wrote it."""
         return self.cause is not DeliveryCause.REPLY
+
+    @property
+    def unended(self) -> int:
+        """How many tries in a row did not come to an end."""
+        return self.attempts - self.ended_attempts

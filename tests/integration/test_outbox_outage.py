@@ -194,3 +194,35 @@ def test_an_outbox_that_ends_writes_what_it_knows(desk: SendingDesk) -> None:
     failing.is_back = True
     outbox.close()
     assert desk.delivery().state is DeliveryState.SENT
+
+
+def test_what_an_outage_left_of_a_batch_goes_on_as_soon_as_it_is_over_and_costs_no_try(desk: SendingDesk) -> None:
+    for subject in ("Printer", "Scanner", "Screen"):
+        desk.open_ticket(subject)
+    transport = Intercepting()
+    failing = FailingDatabase(desk.database, lambda: transport.delivered)
+    outbox = Outbox(failing, desk.tokens, desk.settings, transport=transport, clock=desk.clock)
+    with pytest.raises(OperationalError):
+        outbox.run_once()
+    failing.is_back = True
+    assert outbox.run_once() == 2
+    assert {(each.state, each.attempts) for each in desk.deliveries()} == {(DeliveryState.SENT, 1)}
+    assert transport.delivered == 3
+
+
+def test_what_an_outage_left_at_a_mailboxs_own_server_goes_on_as_soon_as_it_is_over(
+    desk: SendingDesk, sink: MailSink
+) -> None:
+    for subject in ("Printer", "Scanner"):
+        desk.open_ticket(subject)
+    set_server(desk, desk.tokens.encrypt(f"smtp://127.0.0.1:{sink.port}"))
+    failing = FailingDatabase(desk.database, lambda: sink.mails)
+    with running(Outbox(failing, desk.tokens, desk.settings, transport=Intercepting(), clock=desk.clock)) as outbox:
+        outbox.serve_others()
+        outbox.wait()
+        assert len(sink.mails) == 1
+        failing.is_back = True
+        assert outbox.serve_others() == 1
+        outbox.wait()
+    assert {(each.state, each.attempts) for each in desk.deliveries()} == {(DeliveryState.SENT, 1)}
+    assert len(sink.mails) == 2

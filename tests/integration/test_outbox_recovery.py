@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
 from sqlalchemy import delete, update
 
 from intake.outbound.deliver import Outbox
+from intake.outbound.lane import MAX_UNENDED, NEVER_ENDED
 from intake.outbound.ledger import DIED
 from intake.outbound.letter import Envelope
 from intake.outbound.results import UNWRITABLE
-from intake.types import Outcome, Sent
+from intake.types import Deferred, Outcome, Sent
 from shared.config import Settings
 from shared.database import Database
+from shared.deliveries import send_again
 from shared.models import Delivery, DeliveryCause, DeliveryState, Ticket
 from shared.tickets import Upload
 from shared.tokens import Tokens
@@ -38,6 +41,18 @@ class DyingTransport(Scripted):
         if self._after:
             handed_over()
         raise Killed
+
+
+class Stumbling(Intercepting):
+    """Delivers each mail, but ends the worker at one that speaks of something deadly."""
+
+    deaths = 0
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        if b"Deadly" in envelope.content:
+            self.deaths += 1
+            raise Killed
+        return super().send(envelope, handed_over)
 
 
 class Babbling(Scripted):
@@ -224,3 +239,43 @@ def test_a_result_that_cannot_be_written_holds_up_no_other(desk: SendingDesk) ->
     states = [delivery.state for delivery in desk.deliveries()]
     assert states == [DeliveryState.UNKNOWN, DeliveryState.SENT, DeliveryState.SENT]
     assert desk.deliveries()[0].last_error == UNWRITABLE.reason
+
+
+def goes_on_until_nothing_is_due(desk: SendingDesk, transport: Stumbling) -> None:
+    """One worker after the other, each in place of the last one that died."""
+    is_anything_due = True
+    while is_anything_due:
+        outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=transport, clock=desk.clock)
+        with suppress(Killed):
+            is_anything_due = outbox.run_once() > 0
+        desk.clock.pass_by(seconds=31)
+
+
+def test_a_mail_that_ends_each_process_that_sends_it_fails_in_the_end_and_holds_up_no_other(desk: SendingDesk) -> None:
+    for subject in ("Deadly", "Printer", "Scanner"):
+        desk.open_ticket(subject)
+    transport = Stumbling()
+    goes_on_until_nothing_is_due(desk, transport)
+    deadly, *others = desk.deliveries()
+    assert (deadly.state, deadly.last_error) == (DeliveryState.FAILED, NEVER_ENDED)
+    assert [(each.state, each.attempts) for each in others] == [(DeliveryState.SENT, 3)] * 2, "two deaths together"
+    assert transport.deaths == MAX_UNENDED
+    with desk.database.transaction() as session:
+        send_again(session.get_one(Delivery, deadly.id), desk.clock())
+    goes_on_until_nothing_is_due(desk, transport)
+    assert transport.deaths == 2 * MAX_UNENDED, "a person gave it as many tries again"
+
+
+def test_tries_that_came_to_an_end_are_not_counted_as_deaths(desk: SendingDesk) -> None:
+    desk.open_ticket()
+    deferring = Intercepting(outcome=Deferred(reason="451 not yet"))
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=deferring, clock=desk.clock)
+    for _ in range(MAX_UNENDED + 2):
+        assert outbox.run_once() == 1
+        desk.clock.pass_by(hours=2)
+    assert desk.delivery().state is DeliveryState.DEFERRED
+    dies(desk, after=False)
+    desk.clock.pass_by(seconds=31)
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=Intercepting(), clock=desk.clock)
+    assert outbox.run_once() == 1
+    assert desk.delivery().state is DeliveryState.SENT

@@ -31,6 +31,7 @@ NEW_COLUMNS = (
     ("inbound_message", "started_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "failures", sa.Integer(), "0"),
     ("delivery", "counted_as", sa.String(length=320), ""),
+    ("delivery", "ended_attempts", sa.Integer(), "0"),
     ("mailbox", "oauth", sa.JSON(), None),
     ("mailbox", "access_token", sa.String(), None),
     ("mailbox", "access_expires_at", sa.DateTime(timezone=True), None),
@@ -65,7 +66,7 @@ def upgrade() -> None:
         op.alter_column("mailbox", "imap_secret", type_=sa.String())
     op.drop_column("mailbox", "folder")
     op.drop_index("ix_delivery_recipient", "delivery")
-    op.execute("UPDATE delivery SET counted_as = lower(recipient)")
+    op.execute("UPDATE delivery SET counted_as = lower(recipient), ended_attempts = attempts")
     op.create_index("ix_delivery_counted_as", "delivery", ["counted_as", "created_at"])
     op.execute("INSERT INTO counter (name, value) VALUES ('automatic', 0)")
     for change in NEW_WORDS:
