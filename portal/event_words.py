@@ -86,16 +86,12 @@ def _resumed(detail: Mapping[str, Any]) -> Markup:
 
 
 def _blocked(detail: Mapping[str, Any]) -> Markup:
-    return Markup("Marked as spam: what comes from {} is discarded from now on").format(
-        _b(_listed(detail["addresses"]))
-    )
+    return Markup("Closed as spam, and {} blocked").format(_b(_listed(detail["addresses"])))
 
 
 def _unblocked(detail: Mapping[str, Any]) -> Markup:
     addresses = _listed(detail["addresses"])
-    return (
-        Markup("Mail from {} comes in again").format(_b(addresses)) if addresses else Markup("It is no spam after all")
-    )
+    return Markup("{} unblocked").format(_b(addresses)) if addresses else Markup("Said to be no spam")
 
 
 def _joined(detail: Mapping[str, Any]) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -22,7 +22,9 @@ blueprint = Blueprint("people", __name__, url_prefix="/people")
 
 MAX_QUERY = 100
 BLOCKED = "blocked"
-IS_BLOCKED = exists().where(Address.user_id == User.id, Address.blocked_at.is_not(None))
+IS_BLOCKED = and_(
+    User.role == Role.REQUESTER, exists().where(Address.user_id == User.id, Address.blocked_at.is_not(None))
+)
 ACCESS_WORDS = {"disable": "is disabled and signed out everywhere.", "enable": "may sign in again."}
 
 
@@ -79,14 +81,14 @@ def person(number: int) -> Answer:
         user = _found(db, number)
         page = queries.ticket_page(db, Ticket.requester_id == user.id, asked)
         addresses = sorted(user.addresses, key=lambda address: address.email != user.email)
-    return render_template(
-        "people/person.html",
-        user=user,
-        addresses=addresses,
-        page=page,
-        role_form=RoleForm(role=user.role.value),
-        roles=ROLE_WORDS,
-    )
+        return render_template(
+            "people/person.html",
+            user=user,
+            addresses=addresses,
+            page=page,
+            role_form=RoleForm(role=user.role.value),
+            roles=ROLE_WORDS,
+        )
 
 
 @blueprint.post("/<int(max=999999999999):number>/role")

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared.models import Address, Delivery, DeliveryCause, DeliveryState
+from shared.models import Address, Delivery, DeliveryCause, DeliveryState, Role, User
 
 AS_NEW = {
     "attempts": 0,
@@ -23,7 +23,8 @@ AS_NEW = {
     "lease_by": None,
     "lease_until": None,
 }
-SHUT = select(Address.email).where(or_(Address.suspended_at.is_not(None), Address.blocked_at.is_not(None)))
+IS_BLOCKED = and_(Address.blocked_at.is_not(None), User.role == Role.REQUESTER)
+SHUT = select(Address.email).join(User).where(or_(Address.suspended_at.is_not(None), IS_BLOCKED))
 
 
 def send_again(delivery: Delivery, now: datetime) -> None:

@@ -70,7 +70,7 @@ def suspension_of(user: User) -> Address | None:
 def block_of(user: User) -> Address | None:
     """The address that the desk writes to, where it is blocked: no automatic mail goes there either."""
     own = _written_to(user)
-    return own if own is not None and own.blocked_at is not None else None
+    return own if own is not None and own.is_blocked else None
 
 
 def suspend(session: Session, key: str, why: str, now: datetime) -> Address | None:

@@ -85,6 +85,8 @@ def close_ticket(session: Session, ticket: Ticket, *, actor: User, now: datetime
     refusal = _why_not(session, addresses)
     if refusal is not None:
         raise TicketError(refusal)
+    if ticket.status is Status.CLOSED and all(own.is_blocked for own in ticket.requester.addresses):
+        raise TicketError("It is closed already, and its requester is blocked.")
     before = standing(ticket, Status.CLOSED)
     _block(session, ticket.requester.addresses, actor, now)
     detail = {"addresses": addresses, "before": before, "stopped": _stop_waiting(session, ticket)}

@@ -32,7 +32,7 @@ class EventKind(StrEnum):
     UNDONE = "undone"  # a reply that was taken back before it left
     SUSPENDED = "suspended"  # address, diagnostic: no automatic mail goes there any more
     RESUMED = "resumed"  # address: automatic mail goes there again
-    BLOCKED = "blocked"  # addresses; before, stopped: marked as spam, what comes from there is discarded
+    BLOCKED = "blocked"  # addresses; before, stopped: closed as spam, what comes from there is discarded
     UNBLOCKED = "unblocked"  # addresses: what comes from there counts again
 
 

@@ -77,3 +77,8 @@ class Address(Base):
     blocked_by: Mapped[str | None] = mapped_column(String(254))
 
     user: Mapped[User] = relationship(back_populates="addresses")
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether mail from there is discarded; never while its person works here."""
+        return self.blocked_at is not None and not self.user.is_staff

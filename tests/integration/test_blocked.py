@@ -207,14 +207,15 @@ def test_who_works_here_the_desk_and_nobody_are_never_blocked(
         assert session.query(Address).where(Address.blocked_at.is_not(None)).count() == 0
 
 
-def test_whoever_comes_to_work_here_is_not_blocked_any_more(
-    desk: LoopDesk, held: int, portal: Visitor, agent: User
-) -> None:
+def test_nobody_is_blocked_while_they_work_here(desk: LoopDesk, held: int, portal: Visitor, agent: User) -> None:
     press(portal.sign_in(agent), f"/mail/{held}/spam")
     with desk.database.transaction() as session:
         session.get_one(Address, EVE).user.role = Role.AGENT
     desk.receive([letter(EVE, DESK, "My first day")])
     assert desk.arrivals()[-1][:2] == (InboundState.PROCESSED, "open_ticket")
+    assert [mail.recipient for mail in desk.sends()] == [EVE]
+    assert "Nobody is blocked" in portal.get("/people?role=blocked").text
+    assert "Blocked as spam" not in portal.get("/tickets/2").text
 
 
 def test_the_persons_page_says_who_blocked_an_address_and_unblocks_it(
@@ -254,7 +255,7 @@ def test_spam_on_a_ticket_closes_it_stops_its_acknowledgement_and_blocks_its_req
 ) -> None:
     answer = press(portal.sign_in(admin), f"/tickets/{ticket}/spam")
     assert "Closed. What eve@elsewhere.example sends from now on is discarded." in answer.text
-    assert "Marked as spam: what comes from <b><bdi>eve@elsewhere.example</bdi></b> is discarded" in words(answer)
+    assert "Closed as spam, and <b><bdi>eve@elsewhere.example</bdi></b> blocked by" in words(answer)
     assert "Blocked as spam since" in answer.text
 
     desk.receive([letter(EVE, DESK, "Re: [#2] Cheap watches")])
@@ -268,9 +269,10 @@ def test_spam_on_a_ticket_closes_it_stops_its_acknowledgement_and_blocks_its_req
 
 def test_undo_on_a_ticket_leaves_it_as_it_was(desk: LoopDesk, ticket: int, portal: Visitor, admin: User) -> None:
     answer = press(portal.sign_in(admin), f"/tickets/{ticket}/spam")
+    assert "It is closed already, and its requester is blocked." in press(portal, f"/tickets/{ticket}/spam").text
     answer = undo(portal, answer)
     assert "Taken back. The ticket is new, as it was." in answer.text
-    assert "Mail from <b><bdi>eve@elsewhere.example</bdi></b> comes in again by" in words(answer)
+    assert "<b><bdi>eve@elsewhere.example</bdi></b> unblocked by" in words(answer)
 
     with desk.database.reading() as session:
         found = session.get_one(Ticket, ticket)
@@ -287,7 +289,7 @@ def test_undo_on_a_ticket_keeps_what_was_blocked_before_it(
     press(portal.sign_in(admin), "/mail/3/spam")
     clock.advance(minutes=1)
     answer = undo(portal, press(portal, f"/tickets/{ticket}/spam"))
-    assert "It is no spam after all by" in words(answer)
+    assert "Said to be no spam by" in words(answer)
     assert is_blocked(desk)
 
 
