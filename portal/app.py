@@ -74,6 +74,10 @@ FAULTS = {
     403: ("Not for your role", "You are signed in, and this is for others. An administrator can change your role."),
     404: ("Nothing here", "There is no such page, or it is not yours to see."),
     405: ("Not in this way", "This page takes no such request."),
+    409: (
+        "Not to be had now",
+        "The mail with this file could not be read the last time. Staff can download all of it, or have it read again.",
+    ),
     413: ("Too large", "That is more than this desk takes at once. Send less, or smaller files."),
     429: ("Too many tries", "Wait a few minutes, then try again."),
     500: ("We could not do that", "The fault is ours and has been written down. Go back and try again."),

@@ -113,11 +113,23 @@ def _content(db: Session, article: Article, chosen: Attachment) -> bytes:
         return blobs.read(db, chosen.blob_sha256)
     if chosen.part is None or article.inbound_id is None:
         abort(404)
+    if not _is_harmless(article):
+        abort(409)
     return desk().extract(blobs.raw_mail(db, article.inbound_id), chosen.part)
 
 
+def _is_harmless(article: Article) -> bool:
+    """Whether the letter's mail was read well the last time; to take a file out of another might end the portal."""
+    return article.inbound is not None and article.inbound.last_error is None
+
+
 def _pictures(db: Session, article: Article) -> Mapping[str, str]:
-    """The letter's own pictures as data: addresses, by Content-ID; a locked frame could not fetch them."""
+    """The letter's own pictures as data: addresses, by Content-ID; a locked frame could not fetch them.
+
+    None where its mail could not be read the last time.
+    """
+    if not _is_harmless(article):
+        return {}
     wanted = select(Attachment).where(Attachment.article_id == article.id, Attachment.content_id.is_not(None))
     room, found_ones = MAX_PICTURES, {}
     raw_bytes = None

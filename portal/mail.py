@@ -19,7 +19,7 @@ from portal.paging import wanted
 from portal.reading import linked
 from portal.ticket_forms import JoinForm
 from shared import blobs, deliveries, inbound
-from shared.models import Delivery, InboundMessage, InboundRaw, InboundState, User
+from shared.models import Article, Delivery, InboundMessage, InboundRaw, InboundState, User
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 
@@ -29,6 +29,18 @@ TEXT_SHOWN = 20_000  # characters of a mail's text on its page
 SOURCE_SHOWN = 100_000  # bytes of a mail's source on its page
 WAITING = (InboundState.HELD, InboundState.QUARANTINED)
 NUMBER = "/<int(max=999999999999999):number>"
+UNREAD: tuple[tuple[Callable[[InboundMessage], bool], str], ...] = (
+    (lambda mail: mail.state is InboundState.RECEIVED, "It has not been read yet. Its source is below."),
+    (
+        lambda mail: mail.state is InboundState.QUARANTINED or mail.last_error is not None,
+        "Reading it failed, and might hang the portal too, so it is not tried here. Its source is below.",
+    ),
+    (
+        lambda mail: mail.kind is None,
+        "It was put aside before it was read. Its source is below.",
+    ),
+)
+"""Why the portal leaves the reading of a mail to the worker, which survives it."""
 
 
 @blueprint.get("")
@@ -65,20 +77,34 @@ def _cases(db: Session) -> list[InboundMessage]:
 @blueprint.get(NUMBER)
 @staff_only
 def page(number: int) -> Answer:
-    """One arrival: its envelope, the decision with its clues, and its source."""
+    """One arrival: its envelope, the decision with its clues, what it says, and its source."""
     with desk().database.reading() as db:
         mail = _found(db, number)
         source = blobs.raw_mail(db, number) if db.get(InboundRaw, number) else b""
         return render_template(
             "mail/page.html",
             mail=mail,
-            words=[linked(part) for part in desk().read(source)[:TEXT_SHOWN].split("\n\n") if part.strip()],
+            words=[linked(part) for part in _text(db, mail, source)[:TEXT_SHOWN].split("\n\n") if part.strip()],
+            unread=_why_unread(mail),
             source=source[:SOURCE_SHOWN].decode("utf-8", "replace"),
             cut=len(source) > SOURCE_SHOWN,
             has_source=bool(source),
             timings=arrivals.timings(mail, now()),
             can_decide=mail.state in inbound.WAITING,
         )
+
+
+def _text(db: Session, mail: InboundMessage, source: bytes) -> str:
+    """What a mail says: its article's text; what has none is read, unless that may end or hang this process."""
+    article = db.scalar(select(Article).where(Article.inbound_id == mail.id))
+    if article is not None:
+        return article.text
+    return desk().read(source) if source and _why_unread(mail) is None else ""
+
+
+def _why_unread(mail: InboundMessage) -> str | None:
+    """Why a mail is not read here; None where it has been read to its end, and nothing went wrong since."""
+    return next((why for is_so, why in UNREAD if is_so(mail)), None)
 
 
 @blueprint.post(f"{NUMBER}/join")
