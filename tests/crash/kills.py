@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.crash.peers import Gate
 from tests.crash.points import DOT_SENT, HIT, NAMES, PATIENT, SEEN_FROM_OUTSIDE
-from tests.crash.processes import StormDesk, kill_with_children
+from tests.crash.processes import PATIENCE, StormDesk, kill_with_children
 from tests.mail_sink import MailSink
 from tests.postgres import Cluster
 
@@ -31,6 +31,11 @@ class Plan:
     portal: int = 0
     postgres: int = 0
 
+    @property
+    def number(self) -> int:
+        """How many kills there are to be; where one point is hit by two processes at once, there are more."""
+        return len(self.points) + self.intake + self.machine + self.worker + self.portal + self.postgres
+
     def kinds(self, chance: random.Random) -> list[str]:
         """All kills, mixed."""
         numbers = {name: getattr(self, name) for name in ("intake", "machine", "worker", "portal", "postgres")}
@@ -47,11 +52,16 @@ def every_point(times: int, chance: random.Random) -> list[str]:
 
 
 class Kills:
-    """The kills, one after the other. `cluster` is the database server, where there is one."""
+    """The kills, one after the other. `cluster` is the database server, where there is one.
+
+    `missed` are those that met nobody, `was_cut_short` says that time ran out before all were carried out.
+    """
 
     def __init__(self, desk: StormDesk, sink: MailSink, dot_sent: Gate, cluster: Cluster | None) -> None:
         self.kills: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+        self.was_cut_short = False
         self._desk = desk
         self._sink = sink
         self._dot_sent = dot_sent
@@ -65,6 +75,7 @@ class Kills:
         wanted = Counter(plan.points)
         for kind in plan.kinds(chance):
             if time.monotonic() > end:
+                self.was_cut_short = True
                 break
             if kind != "point":
                 self._at_any_moment(kind, chance)
@@ -88,7 +99,16 @@ class Kills:
             "portal": self._desk.kill_portal,
             "postgres": lambda: self._kill_postgres(chance),
         }
-        self.kills[kind] += kinds[kind]()
+        met = self._meets_somebody(kinds[kind])
+        (self.kills if met else self.missed)[kind] += 1
+
+    def _meets_somebody(self, kill: Callable[[], bool]) -> bool:
+        """Kill as soon as there is somebody to kill; False where nobody came."""
+        end = time.monotonic() + PATIENCE
+        while not (met := kill()) and time.monotonic() < end:
+            self._desk.start()
+            time.sleep(0.05)
+        return met
 
     def _kill_postgres(self, chance: random.Random) -> bool:
         if self._cluster is None or self._cluster.pid is None:

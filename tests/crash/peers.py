@@ -1,6 +1,6 @@
-"""Those who deal with a desk in the storm: mail servers that deliver until they are told 250, and a person who replies.
+"""The mail servers of a storm: those that deliver until they are told 250, and the one that returns what it took.
 
-Each is a thread that never takes a broken connection for an answer.
+Each has a thread of its own, and never takes a broken connection for an answer.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ import smtplib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException
-from itertools import count
-from typing import TypeVar
 
 from tests.crash.mails import Mail, correspondence
 from tests.dovecot import Dovecot
-from tests.e2e.desk import Client, Desk
-
-Answer = TypeVar("Answer")
+from tests.mail_sink import Caught, MailSink
+from tests.mailroom import report
 
 PAUSE = 0.3  # seconds before something is tried again
 WAYS = ("smtp", "smtp", "imap", "both")
 GAP = 0.6  # seconds between two mails of one server, on average
+RETURNED = 3  # each third reply comes back
+TAG = re.compile(r"\[#(\d+)\]")
 
 
 class Refused(Exception):  # noqa: N818 - what a mail server is told
@@ -80,48 +78,28 @@ class Peer:
             self.fault = error
 
 
-class MailServer:
-    """Delivers mail over SMTP until it gets 250, with the same bytes each time, or lays it into an IMAP mailbox.
+class SmtpClient:
+    """Delivers to the desk over SMTP; `dot_sent` is passed by between the final dot and the answer."""
 
-    `accepted` are the mails that the desk must have: they got 250, or stand on the IMAP server.
-    """
-
-    def __init__(
-        self, name: str, desk: Desk, accounts: Mapping[str, Dovecot], chance: random.Random, dot_sent: Gate
-    ) -> None:
-        self.accepted: list[Mail] = []
-        self._port = desk.smtp_port
-        self._accounts = accounts
-        self._chance = chance
+    def __init__(self, port: int, dot_sent: Gate) -> None:
+        self._port = port
         self._dot_sent = dot_sent
-        self._mails = correspondence(name, list(accounts), chance)
         self._wait = threading.Event()
 
-    def send_one(self) -> None:
-        """Write a mail and see that it arrives, by one way or by both."""
-        mail, way = next(self._mails), self._chance.choice(WAYS)
-        if way in {"imap", "both"}:
-            self._append(mail)
-        if way in {"smtp", "both"}:
-            while not self._deliver(mail):
-                self._wait.wait(PAUSE)
-        self.accepted.append(mail)
-        self._wait.wait(self._chance.uniform(0, 2 * GAP))
+    def deliver(self, content: bytes, sender: str, recipient: str) -> None:
+        """Offer the same bytes until the desk says 250. Raises Refused where it says 5xx."""
+        while not self._offer(content, sender, recipient):
+            self._wait.wait(PAUSE)
 
-    def _append(self, mail: Mail) -> None:
-        with self._accounts[mail.mailbox].client() as client:
-            client.append("INBOX", mail.content)
-
-    def _deliver(self, mail: Mail) -> bool:
-        """Whether the desk said 250. Raises Refused where it said 5xx."""
+    def _offer(self, content: bytes, sender: str, recipient: str) -> bool:
         try:
             with smtplib.SMTP("127.0.0.1", self._port, local_hostname="mx.people.example", timeout=60) as client:
                 client.ehlo()
-                for command in (f"MAIL FROM:<{mail.sender}>", f"RCPT TO:<{mail.mailbox}>", "DATA"):
+                for command in (f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA"):
                     code, words = client.docmd(command)
                     if code >= 400:
                         return _come_again(code, words)
-                client.send(re.sub(rb"(?m)^\.", b"..", mail.content) + b".\r\n")
+                client.send(re.sub(rb"(?m)^\.", b"..", content) + b".\r\n")
                 self._dot_sent.pass_by()
                 code, words = client.getreply()
                 return code == 250 or _come_again(code, words)
@@ -135,53 +113,64 @@ def _come_again(code: int, words: bytes) -> bool:
     return False
 
 
-class Person:
-    """Somebody who answers tickets in the portal, looks whether the answer is there, and if not sends it again.
+class MailServer:
+    """Delivers mail over SMTP, lays it into an IMAP mailbox, or both.
 
-    `replies` are the texts that the desk must have sent, or not know about.
+    `accepted` are the mails that the desk must have: they got 250, or stand on the IMAP server.
     """
 
-    def __init__(self, desk: Desk, login: str, chance: random.Random) -> None:
-        self.replies: list[str] = []
-        self._client = Client(desk)
-        self._login = login
+    def __init__(self, name: str, smtp: SmtpClient, accounts: Mapping[str, Dovecot], chance: random.Random) -> None:
+        self.accepted: list[Mail] = []
+        self._smtp = smtp
+        self._accounts = accounts
         self._chance = chance
-        self._numbers = count(1)
-        self._answered: set[str] = set()
+        self._mails = correspondence(name, list(accounts), chance)
         self._wait = threading.Event()
 
-    def answer_one(self) -> None:
-        """Choose a ticket that is not answered yet, and answer it."""
+    def send_one(self) -> None:
+        """Write a mail and see that it arrives, by one way or by both."""
+        mail, way = next(self._mails), self._chance.choice(WAYS)
+        if way in {"imap", "both"}:
+            self._append(mail)
+        if way in {"smtp", "both"}:
+            self._smtp.deliver(mail.content, mail.sender, mail.mailbox)
+        self.accepted.append(mail)
         self._wait.wait(self._chance.uniform(0, 2 * GAP))
-        found = self._ask(lambda: re.findall(r'href="/tickets/(\d+)"', self._client.get("/tickets").text))
-        tickets = sorted(set(found or ()) - self._answered)
-        if not tickets:
-            self._ask(lambda: self._client.sign_in(self._login))
-            return
-        ticket = self._chance.choice(tickets)
-        self._answered.add(ticket)
-        text = f"This is reply {next(self._numbers)} of ours; please pull the plug."
-        while not self._is_there(ticket, text):
-            self._ask(lambda: self._submit(ticket, text))
-        self.replies.append(text)
 
-    def _submit(self, ticket: str, text: str) -> None:
-        self._client.submit(f"/tickets/{ticket}/answer", at=f"/tickets/{ticket}", kind="reply", text=text, then="")
+    def _append(self, mail: Mail) -> None:
+        with self._accounts[mail.mailbox].client() as client:
+            client.append("INBOX", mail.content)
 
-    def _is_there(self, ticket: str, text: str) -> bool:
-        """Whether the ticket shows the reply; asks until there is an answer."""
-        while True:
-            page = self._ask(lambda: self._client.get(f"/tickets/{ticket}"))
-            if page is not None and page.status == 200 and page.path == f"/tickets/{ticket}":
-                return text in page.text
-            if page is not None and page.path.startswith("/login"):
-                self._ask(lambda: self._client.sign_in(self._login))
-            self._wait.wait(PAUSE)
 
-    def _ask(self, question: Callable[[], Answer]) -> Answer | None:
-        """The answer, or None where the portal is not there, or has trouble of its own."""
-        try:
-            return question()
-        except (OSError, HTTPException, AssertionError, ValueError):
-            self._wait.wait(PAUSE)
-            return None
+class Postmaster:
+    """Returns each third reply that the sink took, as soon as it has come: some before the desk has noted it.
+
+    `returned` are the tickets of those replies: whoever wrote them must be told. The reports do not prove that they
+    come from where the mail went, so no address is suspended and everybody goes on getting automatic mail.
+    """
+
+    def __init__(self, smtp: SmtpClient, sink: MailSink) -> None:
+        self.returned: list[int] = []
+        self._smtp = smtp
+        self._sink = sink
+        self._looked_at = 0
+        self._replies = 0
+        self._wait = threading.Event()
+
+    def return_some(self) -> None:
+        """Look through what has come since the last time."""
+        self._wait.wait(PAUSE)
+        new = self._sink.mails[self._looked_at :]
+        self._looked_at += len(new)
+        for caught in new:
+            self._replies += not caught.message["Auto-Submitted"]
+            if not caught.message["Auto-Submitted"] and self._replies % RETURNED == 0:
+                self._return(caught)
+
+    def _return(self, reply: Caught) -> None:
+        head = reply.message
+        tag, mailbox = TAG.search(head["Subject"]), head["From"].addresses[0].addr_spec
+        assert tag, f"a reply without a ticket: {head['Subject']}"
+        bounce = report(head["Message-ID"].strip("<>"), reply.recipients[0], to=mailbox)
+        self._smtp.deliver(bounce, "", mailbox)
+        self.returned.append(int(tag[1]))

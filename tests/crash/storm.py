@@ -1,7 +1,8 @@
 """A storm: a whole desk under load, killed again and again, and what is true when it is over.
 
-Mail servers deliver over SMTP and lay mail into IMAP mailboxes, a person replies in the portal, a sink takes what goes
-out; meanwhile processes of the desk are killed, at named points or at any moment, and the database server too.
+Mail servers deliver over SMTP and lay mail into IMAP mailboxes, an agent replies in the portal and an administrator
+sets statuses, a sink takes what goes out and returns some of it; meanwhile processes of the desk are killed, at named
+points or at any moment, and the database server too.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from shared.database import Database
 from shared.mailbox_values import MIN_POLL_SECONDS
 from shared.mailboxes import NewMailbox
 from shared.tokens import Tokens
+from tests.crash.crowd import ADMIN, ADMIN_NAME, AGENT, AGENT_NAME, Crowd
 from tests.crash.kills import Kills, Plan
 from tests.crash.mails import Mail
-from tests.crash.peers import Gate, MailServer, Peer, Person
+from tests.crash.peers import Gate
+from tests.crash.policies import UNAPPLIED, address_of, unapplied
 from tests.crash.processes import StormDesk
-from tests.crash.verdict import Evidence, Verdict, judge, missing, unfinished
+from tests.crash.verdict import Verdict, judge, missing, unfinished
 from tests.crash.watch import LEASE, Watch, now
 from tests.dovecot import PASSWORD as IMAP_PASSWORD
 from tests.dovecot import Dovecot, running_dovecot
@@ -31,13 +34,12 @@ from tests.mail_sink import MailSink, mail_sink
 from tests.postgres import Cluster
 from tests.receiving import imap_mailbox
 
-AGENT = "mira@desk.example"
-SERVERS = 4
-POLICIES = ("keep", "seen", "move:Archive", "delete")
-LEAVING = ("move", "delete")  # what is taken in is gone from INBOX in the end
 SETTLE_SECONDS = 300.0
+APPLY_SECONDS = 60.0
 SETTINGS = {
-    "CAP_DESK_HOUR": "1000000",  # caps are tested elsewhere: here every first mail has its acknowledgement
+    "CAP_ADDRESS_HOUR": "1000000",  # caps are tested elsewhere: here nothing holds back automatic mail
+    "CAP_TICKET_DAY": "1000000",
+    "CAP_DESK_HOUR": "1000000",
     "UNDO_SECONDS": "0",
     "SECRET_KEY": "a key that all machines of this desk share",
 }
@@ -47,26 +49,39 @@ SETTINGS = {
 class Result:
     """What a storm was and what it left behind.
 
+    `missed` are kills that met nobody; `was_cut_short`: time ran out before all kills that were `planned`. `idle` is
+    what nobody came to do from the first kill to the last.
     `longest_pause`: for how many seconds a desk at work left alone, at most, what was free after the end of a lease.
     """
 
     database: str
+    planned: int
     kills: Mapping[str, int]
+    missed: Mapping[str, int]
+    was_cut_short: bool
     hits: Mapping[str, int]
     never_hit: tuple[str, ...]
+    idle: tuple[str, ...]
     verdict: Verdict
-    left_on_server: tuple[str, ...]
+    unapplied: tuple[str, ...]
     leases_too_long: tuple[str, ...]
     longest_pause: float
     seconds: float
     log: str = field(repr=False)
 
     @property
+    def number_of_kills(self) -> int:
+        return sum(self.kills.values())
+
+    @property
     def faults(self) -> dict[str, tuple[str, ...]]:
         """What should not be, by name; empty after a good run."""
+        too_few = self.number_of_kills < self.planned and not self.was_cut_short
         others = {
+            "fewer kills than planned": (f"{self.number_of_kills} of {self.planned}",) if too_few else (),
+            "kills that met nobody": tuple(f"{number} of {kind}" for kind, number in self.missed.items()),
             "never hit": self.never_hit,
-            "policy not applied": self.left_on_server,
+            "policy not applied": self.unapplied,
             "leases too long": self.leases_too_long,
             "left lying": (f"{self.longest_pause:.1f} s",) if self.longest_pause > LEASE.total_seconds() else (),
         }
@@ -84,7 +99,6 @@ def storm(
 ) -> Result:
     """Run a storm in a folder of its own: on SQLite, or on a fresh database of `cluster`. `intake` is a command."""
     began = time.monotonic()
-    chance = random.Random(seed)
     with ExitStack() as stack:
         sink = stack.enter_context(mail_sink())
         dovecot = stack.enter_context(running_dovecot())
@@ -95,24 +109,28 @@ def storm(
         watch = Watch(database, desk.at_work)
         stack.callback(watch.stop)
         dot_sent = Gate()
-        servers = [MailServer(f"s{n}", desk, accounts, random.Random(seed + n), dot_sent) for n in range(SERVERS)]
-        person = Person(desk, AGENT, random.Random(seed - 1))
-        peers = [Peer(f"server-{n}", server.send_one) for n, server in enumerate(servers)]
-        peers.append(Peer("person", person.answer_one))
+        crowd = Crowd(desk, sink, accounts, seed, dot_sent)
         raging = Kills(desk, sink, dot_sent, cluster)
-        never_hit = raging.rage(plan, chance, began + minutes * 60)
-        _let_finish(peers, desk)
-        accepted = [mail for server in servers for mail in server.accepted]
-        _settle(database, desk, accepted)
+        crowd.get_to_work(desk)
+        before = crowd.deeds()
+        never_hit = raging.rage(plan, random.Random(seed), began + minutes * 60)
+        idle = tuple(name for name, number in crowd.deeds().items() if number == before[name])
+        crowd.let_finish(desk)
+        evidence = crowd.evidence()
+        _settle(database, desk, evidence.accepted)
         with database.reading() as session:
-            verdict = judge(session, Evidence(accepted=accepted, replies=person.replies, caught=sink.mails), now())
+            verdict = judge(session, evidence, now())
         return Result(
             database="sqlite" if cluster is None else "postgresql",
+            planned=plan.number,
             kills=raging.kills,
+            missed=raging.missed,
+            was_cut_short=raging.was_cut_short,
             hits=raging.hits,
             never_hit=never_hit,
+            idle=idle,
             verdict=verdict,
-            left_on_server=_left(accounts),
+            unapplied=_still_unapplied(accounts),
             leases_too_long=tuple(map(str, watch.too_long)),
             longest_pause=watch.longest,
             seconds=time.monotonic() - began,
@@ -127,7 +145,8 @@ def _running(home: Path, sink: MailSink, cluster: Cluster | None, intake: Sequen
     url = cluster.fresh_database(migrated=False) if cluster else f"sqlite:///{home}/var/letterdesk.db"
     desk = StormDesk(home, *intake, DATABASE_URL=url, **settings)
     desk.done("migrate")
-    desk.add_user(AGENT, "agent", "Mira Steiner")
+    desk.add_user(AGENT, "agent", AGENT_NAME)
+    desk.add_user(ADMIN, "admin", ADMIN_NAME)
     desk.start()
     try:
         desk.wait_until_ready()
@@ -141,8 +160,8 @@ def _running(home: Path, sink: MailSink, cluster: Cluster | None, intake: Sequen
 def _connect_mailboxes(database: Database, dovecot: Dovecot) -> dict[str, Dovecot]:
     """Two mailboxes for each policy, polled as often as it may be."""
     accounts = {}
-    for number, policy in enumerate(POLICIES * 2, start=1):
-        address = f"{policy.partition(':')[0]}{number}@desk.example"
+    for number, policy in enumerate((*UNAPPLIED, *UNAPPLIED), start=1):
+        address = address_of(policy, number)
         account = accounts[address] = dovecot.fresh()
         with account.client() as client:
             client.create_folder("Archive")
@@ -151,20 +170,6 @@ def _connect_mailboxes(database: Database, dovecot: Dovecot) -> dict[str, Doveco
         )
         imap_mailbox(database, Tokens(SETTINGS["SECRET_KEY"]), new)
     return accounts
-
-
-def _let_finish(peers: Sequence[Peer], desk: StormDesk) -> None:
-    """Let everybody finish what they have begun, while the desk is started again should it not run."""
-    for peer in peers:
-        peer.stopping.set()
-    end = time.monotonic() + SETTLE_SECONDS
-    while not all(peer.end(0.5) for peer in peers):
-        desk.start()
-        if time.monotonic() > end:
-            raise AssertionError("a mail that was begun did not get its 250, or a reply its page")
-    for peer in peers:
-        if peer.fault:
-            raise AssertionError(f"somebody who deals with the desk gave up: {peer.fault!r}") from peer.fault
 
 
 def _settle(database: Database, desk: StormDesk, accepted: Sequence[Mail]) -> None:
@@ -179,12 +184,9 @@ def _settle(database: Database, desk: StormDesk, accepted: Sequence[Mail]) -> No
     time.sleep(1)
 
 
-def _left(accounts: Mapping[str, Dovecot]) -> tuple[str, ...]:
-    """Mails whose policy would have taken them out of INBOX, and that are still there."""
-    leaving = [address for address in accounts if address.startswith(LEAVING)]
-    end = time.monotonic() + 60
-    left: tuple[str, ...] = ("?",)
-    while left and time.monotonic() < end:
-        left = tuple(f"{address} UID {uid}" for address in leaving for uid in accounts[address].uids())
-        time.sleep(0.5 if left else 0)
+def _still_unapplied(accounts: Mapping[str, Dovecot]) -> tuple[str, ...]:
+    """What the policies have not been applied to after some patience: a desk applies them with its next poll."""
+    end = time.monotonic() + APPLY_SECONDS
+    while (left := unapplied(accounts)) and time.monotonic() < end:
+        time.sleep(0.5)
     return left
