@@ -61,14 +61,22 @@ def _bounced(detail: Mapping[str, Any]) -> Markup:
 
 def _capped(detail: Mapping[str, Any]) -> Markup:
     what = CAUSE_WORDS.get(str(detail.get("suppressed")), "Mail")
-    words = Markup("{} not sent: at most {} {} go out within {}").format(
+    most = int(detail.get("most", 0))
+    words = Markup("{} not sent: at most {} {} {} out within {}").format(
         what,
-        plural(int(detail.get("most", 0)), "automatic mail"),
+        plural(most, "automatic mail"),
         detail.get("cap", "of this kind"),
+        "goes" if most == 1 else "go",
         detail.get("within", "a time"),
     )
     until = detail.get("until")
     return words + (f". There is room again at {_moment(until)}" if until else "")
+
+
+def _withheld(detail: Mapping[str, Any]) -> Markup:
+    what = CAUSE_WORDS.get(str(detail.get("suppressed")), "Mail")
+    why = WITHHELD_WORDS.get(str(detail.get("why")), Markup("no mail goes to {}"))
+    return Markup("{} not sent: ").format(what) + why.format(_b(detail.get("address", "")))
 
 
 def _moment(moment: str) -> str:
@@ -120,6 +128,12 @@ CAUSE_WORDS = {
     "account": "Account mail",
     "notice": "Notice",
 }
+WITHHELD_WORDS = {
+    "disabled": Markup("the account of {} is disabled"),
+    "unreachable": Markup("no mail can reach {}"),
+    "blocked": Markup("{} is blocked as spam"),
+    "suspended": Markup("no automatic mail goes to {} since mail to it came back"),
+}
 EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.OPENED: ("sealed", _opened),
     EventKind.STATUS: ("opened", _changed("Status")),
@@ -130,6 +144,7 @@ EVENTS: dict[EventKind, tuple[str, Any]] = {
     EventKind.JOINED: ("merge", _joined),
     EventKind.BOUNCED: ("bounce", _bounced),
     EventKind.CAPPED: ("auto", _capped),
+    EventKind.WITHHELD: ("auto", _withheld),
     EventKind.NOT_SENT: ("bounce", _not_sent),
     EventKind.UNDONE: ("again", _undone),
     EventKind.SUSPENDED: ("bounce", _suspended),

@@ -183,7 +183,8 @@ def _fills(cap: _Cap, now: datetime, times: int) -> ScalarSelect[datetime]:
 def _sentence(cap: Reached) -> str:
     until = f"{cap.until:%d %b %H:%M} UTC" if cap.until else "the cap is raised"
     within = "an hour" if cap.span == HOUR else "a day"
+    mails = "1 automatic mail" if cap.most == 1 else f"{cap.most} automatic mails"
     return (
-        f"{cap.most} automatic mails {cap.name} went out within {within}, which is the most: "
-        f"no more of them go out before {until}. What comes in is taken as ever."
+        f"{mails} {cap.name} went out within {within}, which is the most: "
+        f"none goes out before {until}. What comes in is taken as ever."
     )

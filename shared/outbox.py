@@ -24,6 +24,8 @@ from shared.models import (
     Article,
     Delivery,
     DeliveryCause,
+    Event,
+    EventKind,
     Mailbox,
     MessageRef,
     Participant,
@@ -42,7 +44,7 @@ MORE_ROOM = 4
 def queue_acknowledgement(
     session: Session, ticket: Ticket, *, tokens: Tokens, now: datetime, caps: Caps = DEFAULT_CAPS
 ) -> Delivery | None:
-    """Tell the requester that the ticket is there. None where a cap is reached or mail to them is shut off."""
+    """Tell the requester that the ticket is there. None where it is not sent, which the ticket says with the reason."""
     return _queue_automatic(session, ticket, DeliveryCause.ACKNOWLEDGEMENT, {}, tokens=tokens, now=now, caps=caps)
 
 
@@ -168,6 +170,10 @@ def _queue_automatic(
     caps: Caps,
 ) -> Delivery | None:
     requester = ticket.requester
+    if why := _shut(requester):
+        detail = {"suppressed": cause.value, "address": requester.email, "why": why}
+        session.add(Event(ticket_id=ticket.id, kind=EventKind.WITHHELD, detail=detail, at=now))
+        return None
     times = MORE_ROOM if cause is DeliveryCause.STATUS else 1
     if not _has_room(session, requester, cause, ticket, caps, now, times=times):
         return None
@@ -184,13 +190,23 @@ def _has_room(
     session: Session, user: User, cause: DeliveryCause, ticket: Ticket | None, caps: Caps, now: datetime, *, times: int
 ) -> bool:
     """Whether automatic mail to this person may go out now, at so many times the caps. A cap that stops it is noted."""
-    is_shut = people.suspension_of(user) is not None or people.block_of(user) is not None
-    if is_shut or not is_reachable(user, user.email):
+    if _shut(user):
         return False
     full = reached(session, caps, recipient=user.email, ticket=ticket, now=now, times=times)
     if full is not None:
         note(session, full, cause=cause, ticket=ticket, now=now)
     return full is None
+
+
+def _shut(user: User) -> str:
+    """Why no automatic mail goes to a person, in a word; "" where it may."""
+    if user.disabled_at is not None:
+        return "disabled"
+    if not is_reachable(user, user.email):
+        return "unreachable"
+    if people.block_of(user) is not None:
+        return "blocked"
+    return "suspended" if people.suspension_of(user) is not None else ""
 
 
 def is_reachable(user: User, address: str) -> bool:

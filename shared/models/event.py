@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     UNDONE = "undone"  # a reply that was taken back before it left
     SUSPENDED = "suspended"  # address, diagnostic: no automatic mail goes there any more
     RESUMED = "resumed"  # address: automatic mail goes there again
+    WITHHELD = "withheld"  # suppressed (a cause), address, why: disabled, unreachable, blocked or suspended
     BLOCKED = "blocked"  # addresses; before, stopped: closed as spam, what comes from there is discarded
     UNBLOCKED = "unblocked"  # addresses: what comes from there counts again
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -136,13 +137,42 @@ def test_a_cap_is_said_on_the_ticket_with_what_is_not_sent_and_until_when(
 
     page = " ".join(portal.sign_in(agent).get(f"/tickets/{number}").text.split())
     assert (
-        "Acknowledgement not sent: at most 1 automatic mail to anna@brightmill.example go out within an hour. "
+        "Acknowledgement not sent: at most 1 automatic mail to anna@brightmill.example goes out within an hour. "
         "There is room again at 09:30 on 21 Nov UTC"
     ) in page
-    banner = "no more of them go out before 21 Nov 09:30 UTC. What comes in is taken as ever."
+    banner = (
+        "1 automatic mail to anna@brightmill.example went out within an hour, which is the most: none goes out before "
+        "21 Nov 09:30 UTC. What comes in is taken as ever."
+    )
     assert banner in portal.get("/tickets").text
     clock.advance(hours=1)
     assert banner not in portal.get("/tickets").text
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("disabled", "the account of anna@brightmill.example is disabled"),
+        ("suspended", "no automatic mail goes to anna@brightmill.example since mail to it came back"),
+        ("unreachable", "no mail can reach anna@brightmill.invalid"),
+    ],
+)
+def test_a_ticket_says_why_its_requester_gets_no_acknowledgement(
+    portal: Visitor, agent: User, opened: Callable[..., Ticket], requester: User, database: Database, tokens: Tokens,
+    clock: Clock, why: str, words: str,
+) -> None:  # fmt: skip
+    number = opened(requester, "Invoice").id
+    with database.transaction() as session:
+        ticket = session.get_one(Ticket, number)
+        anna = ticket.requester
+        anna.disabled_at = clock() if why == "disabled" else None
+        anna.addresses[0].suspended_at = clock() if why == "suspended" else None
+        anna.email = anna.email.replace(".example", ".invalid") if why == "unreachable" else anna.email
+        session.flush()
+        assert outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=clock()) is None
+
+    page = re.sub(r"<[^>]*>", "", " ".join(portal.sign_in(agent).get(f"/tickets/{number}").text.split()))
+    assert f"Acknowledgement not sent: {words}" in page
 
 
 def test_the_portal_keeps_to_the_caps_that_are_set(

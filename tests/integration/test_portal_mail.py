@@ -80,8 +80,18 @@ def test_held_and_quarantined_mail_stands_first_with_its_reason(
     assert "The sender is not on that ticket." in page
     assert "DataError: &lt;broken&gt;" in page
     assert "Tried 5 times." in page
+    assert "Quarantined: this mail could not be processed" in page
     assert "Approve for 1" in page
     assert ">2</span></a>" in page  # the count in the navigation
+
+
+def test_only_held_mail_that_names_a_ticket_says_that_nothing_of_it_was_shown(
+    portal: Visitor, agent: User, held: InboundMessage, arrive: Arrive
+) -> None:
+    arrive(InboundState.HELD, from_address="x@spam.example", subject="Win", reason="It is marked as spam.")
+    page = portal.sign_in(agent).get("/mail").text
+    assert page.count('<p class="why">') == 2
+    assert page.count("Nothing of the ticket has been shown to the sender.") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ depends_on = None
 
 NEW_WORDS = (
     ("delivery", "cause", "deliverycause", "account", ("notice",)),
-    ("event", "kind", "eventkind", "followed", ("not_sent", "undone", "suspended", "resumed", "blocked", "unblocked")),
+    ("event", "kind", "eventkind", "followed", ("not_sent", "undone", "suspended", "resumed", "blocked", "unblocked", "withheld")),
 )
 NEW_COLUMNS = (
     ("address", "suspended_at", sa.DateTime(timezone=True), None),
