@@ -40,6 +40,7 @@ def _note(books: Books, copy: Delivery, ticket: Ticket | None, report: Bounce, w
         ticket.last_activity_at = max(ticket.last_activity_at, books.now)
     if report.action is BounceAction.FAILED:
         copy.state, copy.bounced_at, copy.last_error = DeliveryState.FAILED, books.now, words
+        copy.lease_by = copy.lease_until = None  # it may have come back before whoever sent it has noted that
         unreached = [clean(recipient) for recipient in report.recipients]
         returned.tell(books.session, copy, ticket, unreached=unreached, now=books.now, caps=books.caps)
 

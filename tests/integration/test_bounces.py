@@ -137,6 +137,19 @@ def test_a_forged_bounce_of_a_copy_that_still_waits_does_not_keep_it_from_going_
     assert (bounced(desk), desk.events(1, EventKind.BOUNCED), suspended(desk)) == ([], [], {})
 
 
+def test_a_bounce_that_comes_before_the_sending_is_noted_leaves_the_copy_in_nobodys_hands(desk: Mailroom) -> None:
+    to_bob = answered(desk)[-1]
+    with desk.database.transaction() as session:
+        copy = session.get_one(Delivery, to_bob.id)
+        copy.state, copy.handed_over_at = DeliveryState.SENDING, desk.clock()
+        copy.lease_by, copy.lease_until = "a worker", desk.clock()
+    desk.take(report(to_bob.message_id, BOB), envelope_from="")
+
+    (returned_copy,) = [delivery for delivery in desk.every(Delivery) if delivery.id == to_bob.id]
+    assert returned_copy.state is DeliveryState.FAILED
+    assert (returned_copy.lease_by, returned_copy.lease_until) == (None, None)
+
+
 def test_a_bounce_of_nothing_that_we_sent_is_kept_and_opens_nothing(desk: Mailroom) -> None:
     row = desk.take(report("unknown@elsewhere.example", BOB), envelope_from="")
 
