@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 import zstandard
+from flask import Flask
 from sqlalchemy import Engine, delete, event, select
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from portal import arrivals
+from portal.desk import EXTENSION
 from shared.database import Database
 from shared.models import (
+    Article,
     Delivery,
     DeliveryCause,
     DeliveryState,
@@ -200,6 +205,58 @@ def test_the_page_of_a_mail_tells_how_long_it_waited_what_is_tried_and_what_rece
         assert words in page
         assert "Tried</dt><dd>3 times" in page
         assert "DataError: &lt;odd&gt;" in page
+
+
+class DeadlyError(Exception):
+    """The end of the process."""
+
+
+@pytest.fixture
+def deadly_reader(portal_app: Flask) -> None:
+    """Whoever reads a mail, ends."""
+
+    def end(*_: object) -> NoReturn:
+        raise DeadlyError
+
+    portal_app.extensions[EXTENSION] = replace(portal_app.extensions[EXTENSION], read=end, extract=end)
+
+
+@pytest.mark.usefixtures("deadly_reader")
+@pytest.mark.parametrize(
+    ("state", "told", "why"),
+    [
+        ("quarantined", {"last_error": "DeadlyMailError: it ended the process that read it"}, "Reading it failed"),
+        ("quarantined", {"kind": "normal"}, "Reading it failed"),
+        ("discarded", {"last_error": "DeadlyMailError: it ended the process that read it"}, "Reading it failed"),
+        ("processed", {"kind": "normal", "last_error": "it ended the process that read it"}, "Reading it failed"),
+        ("received", {"kind": "normal"}, "It has not been read yet"),
+        ("discarded", {}, "It was put aside before it was read"),
+    ],
+)
+def test_mail_that_was_not_read_well_is_not_read_by_the_portal_and_its_source_is_shown(
+    portal: Visitor, agent: User, arrive: Arrive, state: str, told: dict[str, str], why: str
+) -> None:
+    mail = arrive(InboundState(state), **told)
+    page = portal.sign_in(agent).get(f"/mail/{mail.id}")
+    assert page.status_code == 200
+    assert why in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert portal.get(f"/mail/{mail.id}/raw").data == RAW
+
+
+@pytest.mark.usefixtures("deadly_reader")
+def test_mail_that_was_read_well_is_read_on_its_page_unless_it_has_an_article(
+    portal: Visitor, agent: User, requester: User, opened: Callable[..., Ticket], held: InboundMessage, arrive: Arrive,
+    database: Database,
+) -> None:  # fmt: skip
+    mail = arrive(InboundState.PROCESSED, kind="normal", last_error="It could not be read again.")
+    ticket = opened(requester, "Printer", text="It is on fire.")
+    with database.transaction() as session:
+        session.scalars(select(Article).where(Article.ticket_id == ticket.id)).one().inbound_id = mail.id
+    portal.sign_in(agent)
+    assert "It is on fire." in portal.get(f"/mail/{mail.id}").text
+    with pytest.raises(DeadlyError):
+        portal.get(f"/mail/{held.id}")
 
 
 def test_a_person_lets_processed_mail_be_read_again(

@@ -285,6 +285,21 @@ def test_files_are_downloads_and_only_pictures_are_shown_in_place(
     assert portal.get(f"{base}/999").status_code == 404
 
 
+def test_no_file_is_taken_out_of_a_mail_that_could_not_be_read_the_last_time(
+    portal: Visitor, agent: User, with_files: tuple[Ticket, Article, dict[str, int]], database: Database
+) -> None:
+    ticket, article, files = with_files
+    base = f"/tickets/{ticket.id}/articles/{article.id}"
+    portal.sign_in(agent)
+    assert "data:image/png;base64," in portal.get(f"{base}/html").text
+    with database.transaction() as session:
+        session.get_one(InboundMessage, article.inbound_id).last_error = "it ended the process that read it"
+    refused = portal.get(f"{base}/files/{files['2']}")
+    assert (refused.status_code, "could not be read the last time" in refused.text) == (409, True)
+    assert "data:image/png;base64," not in portal.get(f"{base}/html").text
+    assert portal.get(f"/mail/{article.inbound_id}/raw").status_code == 200
+
+
 def test_files_and_html_of_others_are_not_there(
     portal: Visitor, account: Callable[..., User], with_files: tuple[Ticket, Article, dict[str, int]]
 ) -> None:
