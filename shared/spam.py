@@ -120,13 +120,14 @@ def put_ticket_back(
 def unblock(session: Session, address: Address, *, actor: User, now: datetime) -> bool:
     """Let mail come from an address again, because a person says so; False where it does already."""
     staff_only(actor, "Only agents can let mail come from an address again.")
-    since = address.blocked_at
+    theirs = select(Participant.ticket_id).where(Participant.user_id == address.user_id)
+    said = select(Event.ticket_id).where(Event.kind == EventKind.BLOCKED, Event.at == address.blocked_at)
+    closed = select(Ticket).where(Ticket.id.in_(said.where(Event.ticket_id.in_(theirs)))).order_by(Ticket.id)
+    tickets = session.scalars(closed.with_for_update(key_share=True)).all()
+    session.refresh(address, with_for_update=True)
     if not people.unblock(address):
         return False
-    theirs = select(Participant.ticket_id).where(Participant.user_id == address.user_id)
-    said = select(Event.ticket_id).where(Event.kind == EventKind.BLOCKED, Event.at == since)
-    for number in session.scalars(said.where(Event.ticket_id.in_(theirs))).all():
-        ticket = session.get_one(Ticket, number)
+    for ticket in tickets:
         add_event(session, ticket, EventKind.UNBLOCKED, now, actor=actor, addresses=[address.email])
     return True
 

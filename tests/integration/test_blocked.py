@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from werkzeug.test import TestResponse
 
+from intake.examine import decision
+from intake.parsing.message import parse
 from shared import deliveries
 from shared.config import Settings
 from shared.database import Database
+from shared.inbound import open_forgotten
 from shared.models import (
     Address,
     Delivery,
@@ -108,6 +112,28 @@ def test_spam_discards_held_mail_and_what_its_sender_sends_from_then_on(
     assert BLOCKED in page
     assert "Read it again" in page
     assert portal.get("/mail/3/raw").status_code == 200
+
+
+def test_explain_says_that_it_would_discard_it(desk: LoopDesk, held: int, portal: Visitor, agent: User) -> None:
+    press(portal.sign_in(agent), f"/mail/{held}/spam")
+    read = parse(letter(EVE, DESK, "Cheap watches").content, own_addresses=frozenset({DESK}))
+    with desk.database.reading() as session:
+        told = decision(session, read, DESK, desk.tokens)
+    assert (told["action"], told["reason"]) == ("discard", BLOCKED)
+
+
+def test_held_mail_of_a_blocked_sender_opens_no_ticket_when_its_time_is_over(
+    desk: LoopDesk, held: int, portal: Visitor, agent: User, clock: Clock
+) -> None:
+    desk.receive([letter(EVE, DESK, "Re: [#1] Once more")])
+    press(portal.sign_in(agent), f"/mail/{held}/spam")
+    assert row(desk, 3).state is InboundState.HELD
+    clock.advance(hours=25)
+    with desk.database.transaction() as session:
+        assert open_forgotten(session, clock() - timedelta(hours=24), clock()) == 1
+    desk.work()
+    assert desk.arrivals()[2] == (InboundState.DISCARDED, "discard", BLOCKED)
+    assert desk.sends() == []
 
 
 def test_undo_holds_the_mail_as_before_and_lets_its_sender_in_again(

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from intake.examine import decision
+from intake.parsing.message import parse
 from shared import tickets
 from shared.addresses import address_key
 from shared.database import Database
@@ -18,9 +20,11 @@ from shared.models import (
     Role,
     Ticket,
     TicketTombstone,
+    User,
 )
 from shared.tokens import Tokens
 from tests.mailroom import ANNA, DESK, SALES, Mailroom, mail
+from tests.visitors import Visitor
 
 
 @pytest.fixture
@@ -65,6 +69,22 @@ def test_another_mail_with_the_same_message_id_is_kept_and_says_so(desk: Mailroo
     assert first.clues == []
     assert [(clue["kind"], clue["value"]) for clue in second.clues] == [("same_message_id", "1@brightmill.example")]
     assert f"Mail {first.id} has the same Message-ID but other content" in second.clues[0]["note"]
+
+
+def test_its_page_and_explain_say_that_another_mail_has_its_message_id(
+    desk: Mailroom, portal: Visitor, agent: User
+) -> None:
+    first = desk.take(mail())
+    other = mail("Something else.", message_id=first.message_id)
+    with desk.database.reading() as session:
+        told = decision(session, parse(other, own_addresses=frozenset({DESK})), DESK, desk.tokens)
+    page = portal.sign_in(agent).get(f"/mail/{desk.take(other).id}").text
+
+    said = f"Mail {first.id} has the same Message-ID but other content, so this is no copy of it: both are kept."
+    clue = {"kind": "same_message_id", "value": first.message_id, "ticket": None, "used": False, "note": said}
+    assert told["clues"] == [clue]
+    assert "Message-ID of another mail" in page
+    assert said in page
 
 
 def test_a_copy_is_no_other_mail_with_the_same_message_id(desk: Mailroom) -> None:
