@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from imapclient import IMAPClient
@@ -120,6 +121,14 @@ class Dovecot:
         box = self.home / "mail" / self.user / ("" if folder == "INBOX" else f".{folder}")
         for name in ("dovecot-uidlist", "dovecot.index", "dovecot.index.log", "dovecot.index.cache"):
             (box / name).unlink(missing_ok=True)
+
+    def forget_dates(self, moment: datetime) -> None:
+        """Let the server have got all mail at `moment`, as after a copy of its files without their dates."""
+        for file in (self.home / "mail" / self.user).rglob("*"):
+            if file.parent.name in {"cur", "new"}:
+                os.utime(file, (moment.timestamp(), moment.timestamp()))
+            elif file.name.startswith("dovecot.index"):
+                file.unlink()
 
     def back_up(self, copy: Path) -> None:
         """Copy the account's files away."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from intake.receiving.imap import poll
 from intake.receiving.imap_reconcile import LATEST
 from shared.database import Database
 from shared.mailboxes import NewMailbox, reconcile_soon
-from shared.models import Mailbox, Policy
+from shared.models import InboundMessage, Mailbox, Policy
 from shared.tokens import Tokens
 from tests.bad_imap import WELL, bad_imap
 from tests.dovecot import PASSWORD, Dovecot
@@ -148,6 +149,31 @@ def test_a_store_that_was_put_back_is_noticed_by_reconciling_where_all_late_mail
         reconcile_soon(session.get_one(Mailbox, mailbox))
     assert poll(mailbox, desk).stored == 3
     assert subjects(database)[-4:] == ["new   023", "new   000", "new   001", "new   002"]
+
+
+def test_a_store_that_was_put_back_is_noticed_by_mail_that_an_older_version_took_in(
+    database: Database, tokens: Tokens, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    new = NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD)
+    mailbox, desk = imap_mailbox(database, tokens, new), polling(database, tokens)
+    take_then_put_back(dovecot, lambda: poll(mailbox, desk), tmp_path / "copy")
+    with database.transaction() as session:
+        session.execute(update(InboundMessage).values(told_size=None, internal_date=None))
+    put(dovecot, *named("new", 8), at=datetime.now(UTC) + timedelta(hours=1))
+    assert poll(mailbox, desk).stored == 8
+
+
+def test_a_store_whose_files_were_copied_without_their_dates_is_known_again(
+    database: Database, tokens: Tokens, dovecot: Dovecot
+) -> None:
+    new = NewMailbox(address=DESK, imap_url=dovecot.url, password=PASSWORD)
+    mailbox, desk = imap_mailbox(database, tokens, new), polling(database, tokens)
+    put(dovecot, *named("old", 5))
+    poll(mailbox, desk)
+    dovecot.forget_dates(LATER)
+    result = poll(mailbox, desk)
+    assert (result.stored, result.known, result.note) == (0, 0, None)
+    assert {row.internal_date for row in stored(database)} == {LATER}
 
 
 @pytest.mark.parametrize(
