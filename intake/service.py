@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from intake.alert_posts import post_news
+from intake.clock_watch import ClockWatch, run_at_once
 from intake.outbound.deliver import Outbox
 from intake.pipeline import open_pipeline
 from intake.receiving.front_door import open_front_door
@@ -107,6 +109,7 @@ class Intake:
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": 30}
         )
+        self._clock = Worker("clock", ClockWatch(partial(run_at_once, self._scheduler)).look)
 
     def start(self) -> None:
         """Start everything, receivers last: nothing is accepted that could not be worked on."""
@@ -127,6 +130,7 @@ class Intake:
         self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
         self._scheduler.add_job(self._post_alerts, "interval", seconds=MAINTENANCE_SECONDS)
         self._scheduler.start()
+        self._clock.start()
 
     def stop(self) -> None:
         """Stop receiving, store what was accepted, and end after the work at hand; also where `start` failed.
@@ -135,6 +139,7 @@ class Intake:
         is not to find it between the final dot of a reply and its answer.
         """
         self._delivering.stop()
+        self._clock.stop()
         if self._scheduler.running:
             self._scheduler.pause()
         with ThreadPoolExecutor(2, thread_name_prefix="stop") as both:  # a mail server that hangs delays no client
