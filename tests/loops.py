@@ -19,11 +19,11 @@ from intake.pipeline import open_pipeline
 from intake.receiving.ledger import compress, store
 from intake.types import Outcome, RawMessage, Refused, Sent, Source
 from shared import people, tickets
-from shared.caps import COUNTED, caps_of
+from shared.caps import COUNTED, Caps, caps_of
 from shared.config import Settings
 from shared.database import Database
 from shared.mailboxes import ensure_desk_mailbox
-from shared.models import Article, Delivery, InboundMessage, InboundState, Role, Ticket
+from shared.models import Article, Delivery, DeliveryCause, InboundMessage, InboundState, Role, Status, Ticket
 from shared.tokens import Tokens
 from tests.visitors import Clock
 
@@ -129,6 +129,16 @@ class LoopDesk:
         with self.database.transaction() as session:
             people.find_or_create(session, address, "", self.clock()).role = Role.ADMIN
 
+    def set_status(self, number: int, status: Status) -> None:
+        """Let an administrator set the status of a ticket, which its requester is told."""
+        with self.database.transaction() as session:
+            admin = people.find_or_create(session, f"jonas@{self.address.partition('@')[2]}", "Jonas", self.clock())
+            admin.role = Role.ADMIN
+            ticket = session.get_one(Ticket, number)
+            tickets.set_status(
+                session, ticket, status, actor=admin, now=self.clock(), tokens=self.tokens, caps=self.caps
+            )
+
     # -------------------------------------------------------------- what became of it
 
     def arrivals(self) -> list[tuple[InboundState, str | None, str | None]]:
@@ -148,16 +158,27 @@ class LoopDesk:
 
 
 def check_promise(desk: LoopDesk) -> None:
-    """Each arrival is an article, or was recorded or discarded with a reason; automatic mail stays under its caps."""
+    """Each arrival is an article, or was recorded or discarded with a reason; automatic mail stays under its caps.
+
+    Notices of a status go on up to four times each cap, counted with all the others (docs/loops.md).
+    """
     arrivals = desk.arrivals()
     assert {state for state, _, _ in arrivals} <= {InboundState.PROCESSED, InboundState.DISCARDED}
     assert all(reason for _, _, reason in arrivals)
     assert desk.articles_by_mail() == sum(action in MADE_ARTICLE for _, action, _ in arrivals)
+    of_machines = [delivery for delivery in desk.automatic() if delivery.cause is not DeliveryCause.STATUS]
+    _check_caps(of_machines, desk.caps, times=1)
+    _check_caps(desk.automatic(), desk.caps, times=4)
+
+
+def _check_caps(deliveries: Iterable[Delivery], caps: Caps, *, times: int) -> None:
+    """No cap is passed by so many times, by when mails were written and by when they were sent."""
     for by in (_written, _sent):
-        mails = [(delivery, by(delivery)) for delivery in desk.automatic()]
-        _check_windows([(d.recipient, at) for d, at in mails], desk.caps.address_hour, timedelta(hours=1))
-        _check_windows([(d.ticket_id, at) for d, at in mails if d.ticket_id], desk.caps.ticket_day, timedelta(days=1))
-        _check_windows([("desk", at) for _, at in mails], desk.caps.desk_hour, timedelta(hours=1))
+        mails = [(delivery, by(delivery)) for delivery in deliveries]
+        of_tickets = [(d.ticket_id, at) for d, at in mails if d.ticket_id]
+        _check_windows([(d.recipient, at) for d, at in mails], caps.address_hour * times, timedelta(hours=1))
+        _check_windows(of_tickets, caps.ticket_day * times, timedelta(days=1))
+        _check_windows([("desk", at) for _, at in mails], caps.desk_hour * times, timedelta(hours=1))
 
 
 def _written(delivery: Delivery) -> datetime:

@@ -17,7 +17,7 @@ from shared.alerts import open_alerts
 from shared.config import Settings
 from shared.database import Database
 from shared.mailboxes import ensure_desk_mailbox
-from shared.models import DeliveryCause, InboundState
+from shared.models import DeliveryCause, InboundState, Status
 from shared.notices import tell_administrators
 from tests.loops import LoopDesk, check_promise, letter, read, rewritten, stripped
 from tests.mailroom import mail, report
@@ -149,6 +149,40 @@ def test_an_out_of_office_on_every_reply_and_acknowledgement_comes_to_rest(
     check_promise(desk)
     acknowledged = [d for d in desk.automatic() if d.cause is DeliveryCause.ACKNOWLEDGEMENT]
     assert len(acknowledged) == 1 if kind != "simple" else len(acknowledged) > 5
+
+
+@pytest.mark.parametrize("kind", ["proper", "like a person", "simple"])
+def test_notices_of_a_status_to_an_address_that_answers_each_stay_under_four_times_the_caps(
+    database: Database, desk_of: MakeDesk, kind: str
+) -> None:
+    desk = desk_of(database, cap_ticket_day=6)
+    desk.receive([letter(ANNA, desk.address, "The printer")])
+    for change in range(40):  # by a script gone wild, for eighty minutes
+        desk.set_status(1, Status.PENDING if change % 2 else Status.RESOLVED)
+        desk.receive(out_of_office(mail, kind=kind) for mail in desk.sends())
+        desk.clock.advance(minutes=2)
+
+    check_promise(desk)
+    assert len([mail for mail in desk.automatic() if mail.ticket_id == 1]) == 4 * desk.caps.ticket_day
+    assert len(desk.arrivals()) == 1 + len(desk.automatic())
+
+
+def test_two_desks_whose_administrators_change_a_status_again_and_again_come_to_rest(
+    database: Database, other_database: Database, desk_of: MakeDesk
+) -> None:
+    ours, theirs = desk_of(database), desk_of(other_database, "help@other.example")
+    ours.receive([letter(theirs.address, ours.address, "Order")])
+    for change in range(12):
+        ours.set_status(1, Status.PENDING if change % 2 else Status.RESOLVED)
+        for _ in range(2):
+            there, back = ours.sends(), theirs.sends()
+            theirs.receive(stripped(mail, thread=True) for mail in there)
+            ours.receive(stripped(mail, thread=True) for mail in back)
+            ours.clock.advance(minutes=1)
+
+    for desk in (ours, theirs):
+        check_promise(desk)
+    assert len(ours.automatic()) > ours.caps.address_hour
 
 
 # ------------------------------------------------------------------ bounces
