@@ -49,7 +49,13 @@ class Crowd:
 
     def get_to_work(self, desk: StormDesk) -> None:
         """Return once everybody has done something: so there is no storm in which they never came to it."""
-        desk.until(lambda: all(self.deeds().values()), "Not everybody who deals with the desk got to work")
+        end = time.monotonic() + FINISH_SECONDS
+        while not all((deeds := self.deeds()).values()):
+            self._look_for_faults()
+            desk.start()
+            if time.monotonic() > end:
+                raise AssertionError(f"not everybody who deals with the desk got to work: {deeds}")
+            time.sleep(0.1)
 
     def let_finish(self, desk: StormDesk) -> None:
         """Let everybody finish what they have begun, while the desk is started again should it not run."""
@@ -60,9 +66,7 @@ class Crowd:
             desk.start()
             if time.monotonic() > end:
                 raise AssertionError("a mail that was begun did not get its 250, or somebody in the portal their page")
-        for peer in self._peers:
-            if peer.fault:
-                raise AssertionError(f"somebody who deals with the desk gave up: {peer.fault!r}") from peer.fault
+        self._look_for_faults()
 
     def evidence(self) -> Evidence:
         """What they know; all of it once they have finished and the desk has settled."""
@@ -74,3 +78,8 @@ class Crowd:
             returned=self._postmaster.returned,
             caught=self._sink.mails,
         )
+
+    def _look_for_faults(self) -> None:
+        for peer in self._peers:
+            if peer.fault:
+                raise AssertionError(f"somebody who deals with the desk gave up: {peer.fault!r}") from peer.fault
