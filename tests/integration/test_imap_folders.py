@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from intake.receiving import imap_folder
 from intake.receiving.imap import Desk, poll
 from intake.receiving.imap_cursor import Cursor
+from intake.receiving.imap_ledger import Ending, record_end
 from intake.receiving.imap_reconcile import is_due
 from shared.database import Database
 from shared.mailboxes import NewMailbox
@@ -90,6 +91,23 @@ def test_a_folder_that_was_renamed_is_said_and_stops_no_other(
     renamed = [content_of(row) for row in stored(database) if row.folder in {"Orders", "Old orders"}]
     assert renamed[:2] == renamed[2:]  # by their fingerprints they are known when they are processed
     assert mailbox_of(database, mailbox).incomplete_since is None
+
+
+def test_a_pass_that_was_cut_short_or_failed_does_not_say_that_nothing_is_missing_any_more(
+    database: Database, tokens: Tokens
+) -> None:
+    new = NewMailbox(address=DESK, imap_url="imaps://anna@imap.example.org", password=PASSWORD)
+    mailbox = imap_mailbox(database, tokens, new)
+
+    def end(minute: int, ending: Ending) -> datetime | None:
+        with database.transaction() as session:
+            record_end(session, mailbox, AFTER + timedelta(minutes=minute), ending)
+            return session.get_one(Mailbox, mailbox).incomplete_since
+
+    assert end(1, Ending(note="UID 7 is missing", is_behind=True, is_incomplete=True)) == AFTER + timedelta(minutes=1)
+    assert end(2, Ending(is_behind=True)) == AFTER + timedelta(minutes=1)
+    assert end(3, Ending(fault="It did not answer", is_behind=True)) == AFTER + timedelta(minutes=1)
+    assert end(4, Ending()) is None
 
 
 def test_where_no_folder_can_be_opened_the_poll_has_failed(
