@@ -89,6 +89,8 @@ def _network_sentence(error: OSError, where: str) -> str:
             return f"{where} did not answer in time"
         case ConnectionRefusedError():
             return f"Nothing listens on {where}"
+        case ConnectionResetError() | BrokenPipeError():
+            return f"The connection to {where} broke off: {error.strerror}"
     return f"The connection to {where} failed: {error.strerror or error}"
 
 
