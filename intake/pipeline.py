@@ -44,7 +44,6 @@ UNENDED = (
     "When the desk runs well, have it read again."
 )
 NOBODYS = (Fault.CONFLICT, Fault.OVERLOADED)  # faults of the database for which no mail can be to blame
-
 Clock = Callable[[], datetime]
 
 
