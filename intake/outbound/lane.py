@@ -115,7 +115,7 @@ class Lane:
         with self._settling:
             if self._left:
                 at_once(self._post.database, lambda session: ledger.give_back(session, self._left, owner=self._owner))
-            self._left = []
+                self._left = []
 
     @property
     def is_settled(self) -> bool:
