@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +22,8 @@ from intake.upkeep import keep_up
 from shared import mailboxes
 from shared.config import Settings
 from shared.database import Database
+from shared.fault_log import FaultLog
 from shared.tokens import Tokens
-
-logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5  # how soon work is found that nobody announced: by the portal, or by another process
 TICK_SECONDS = 1
@@ -40,6 +38,7 @@ class Worker:
     def __init__(self, name: str, run_once: Callable[[], int], after_work: Callable[[], None] = lambda: None) -> None:
         self._run_once = run_once
         self._after_work = after_work
+        self._faults = FaultLog()
         self._awake = threading.Event()
         self._stopping = False
         self._failures = 0
@@ -72,8 +71,8 @@ class Worker:
     def _work(self) -> bool:
         try:
             done = self._run_once()
-        except Exception:
-            logger.exception("%s could not work; it tries again", self._thread.name)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: it tries again
+            self._faults.note(error, f"The work of the {self._thread.name}")
             self._failures = min(self._failures + 1, 10)
             return False
         self._failures = 0
@@ -125,10 +124,10 @@ class Intake:
         self._pipeline.start()
         self._outbox.start()
         self._other_servers.start()
-        self._scheduler.add_job(self._pollers.tick, "interval", seconds=TICK_SECONDS)
-        self._scheduler.add_job(self._report_room, "interval", seconds=ROOM_SECONDS, next_run_time=_now())
-        self._scheduler.add_job(self._maintain, "interval", seconds=MAINTENANCE_SECONDS, next_run_time=_now())
-        self._scheduler.add_job(self._post_alerts, "interval", seconds=MAINTENANCE_SECONDS)
+        self._every(TICK_SECONDS, "Looking for mailboxes to poll", self._pollers.tick)
+        self._every(ROOM_SECONDS, "Saying how much room there is", self._report_room)
+        self._every(MAINTENANCE_SECONDS, "The upkeep", self._maintain)
+        self._every(MAINTENANCE_SECONDS, "Telling of alarms", self._post_alerts)
         self._scheduler.start()
         self._clock.start()
 
@@ -170,6 +169,18 @@ class Intake:
     def doors(self) -> dict[str, tuple[str, int]]:
         """Where mail is taken (host, port), by protocol; a port differs from the setting where that was 0."""
         return self._front_door.doors if self._front_door is not None else {}
+
+    def _every(self, seconds: float, doing: str, job: Callable[[], object]) -> None:
+        """Do a job now, and every so many seconds; one that fails comes again."""
+        faults = FaultLog()
+
+        def step() -> None:
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - the edge of a thread: it comes again
+                faults.note(error, doing)
+
+        self._scheduler.add_job(step, "interval", seconds=seconds, next_run_time=_now())
 
     def _report_room(self) -> None:
         self._room.report(self._database, _now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,11 +10,10 @@ from sqlalchemy.orm import Session
 from shared import caps, incoming_alarms, mailboxes, notices, outgoing_alarms, tickets
 from shared.config import Settings
 from shared.database import Database
+from shared.fault_log import FaultLog
 from shared.inbound import open_forgotten
 from shared.mailbox_alarms import watch_mailboxes
 from shared.tokens import Tokens
-
-logger = logging.getLogger(__name__)
 
 Job = Callable[[Session, Settings, datetime], object]
 
@@ -29,8 +27,8 @@ def keep_up(database: Database, settings: Settings, now: datetime) -> None:
         try:
             with database.transaction() as session:
                 job(session, settings, now)
-        except Exception:
-            logger.exception("the upkeep “%s” failed; it comes again in a minute", job.__name__)
+        except Exception as error:  # noqa: BLE001 - the edge of a job: it comes again in a minute
+            FaultLog().note(error, f"The upkeep “{job.__name__}”")
 
 
 def _open_forgotten(session: Session, settings: Settings, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections import defaultdict
@@ -23,10 +22,9 @@ from intake.outbound.transport import Broken, Transport, TransportError, open_tr
 from shared.caps import caps_of
 from shared.config import Settings
 from shared.database import Database
+from shared.fault_log import FaultLog
 from shared.models import Delivery, Mailbox
 from shared.tokens import Tokens
-
-logger = logging.getLogger(__name__)
 
 UNREADABLE = "The outgoing server of this mailbox cannot be read with this secret key; set it again."
 GRACE_SECONDS = 5.0  # who stops a service waits ten seconds or more before they kill it
@@ -79,6 +77,7 @@ class Outbox:
             self._own = Lane(self._post, partial(open_transport, settings.outgoing_url))
         self._impatience = threading.Timer(grace, self._lose_patience)
         self._impatience.daemon = True
+        self._faults = FaultLog()
         self._urls: dict[str, str] = {}
         self._others: dict[str, Lane] = {}
         self._busy: dict[str, Future[None]] = {}
@@ -176,8 +175,8 @@ class Outbox:
         try:
             while not self._post.stopping.is_set() and lane.run_once(where):
                 pass
-        except Exception:
-            logger.exception("a lane of the outbox could not work; it tries again")
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: the lane tries again
+            self._faults.note(error, "The work of the outbox")
 
     def _forget_all_but(self, servers: Mapping[str, Sequence[int]]) -> None:
         for url, lane in list(self._others.items()):

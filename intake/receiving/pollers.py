@@ -21,6 +21,7 @@ from intake.receiving.imap_ledger import due_mailboxes
 from intake.receiving.lease import Clock
 from intake.receiving.spool import Spool
 from shared.database import Database
+from shared.fault_log import FaultLog
 from shared.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Pollers:
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._stopping = threading.Event()
+        self._faults = FaultLog()
         self._running: dict[int, threading.Thread] = {}
         self._desk = Desk(
             database=database,
@@ -88,8 +90,8 @@ class Pollers:
     def _poll(self, mailbox_id: int) -> None:
         try:
             attend(mailbox_id, self._desk)
-        except Exception:
-            logger.exception("mailbox=%d could not be polled", mailbox_id)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: the mailbox is polled again
+            self._faults.note(error, f"Polling mailbox {mailbox_id}")
 
 
 def new_owner() -> str:

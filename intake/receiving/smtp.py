@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from intake.receiving.clients import Clients
-from intake.receiving.faults import Faults, ReceiveError
+from intake.receiving.faults import ReceiveError
 from intake.receiving.mail_data import Room
 from intake.receiving.proxy import ProxiedArrival
 from intake.receiving.recipients import Recipients
@@ -27,6 +27,7 @@ from intake.receiving.smtp_session import SmtpSession
 from intake.receiving.spool import Spool
 from intake.receiving.tls import Certificate, CertificateError
 from shared.database import Database
+from shared.fault_log import FaultLog
 from shared.setting_values import Network
 
 __all__ = ["Limits", "Listener", "ReceiveError", "SmtpServer"]
@@ -85,7 +86,7 @@ class SmtpServer:
         self.clients = Clients(
             connections=self.limits.connections_of_one, mails=self.limits.mails_a_minute, clock=clock
         )
-        self.faults = Faults()
+        self.faults = FaultLog()
         self.certificate = certificate
         self.has_room = has_room
         self.sessions: set[SmtpConnection] = set()

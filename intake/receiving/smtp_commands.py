@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from intake.receiving.clients import Clients
-from intake.receiving.faults import Faults
 from intake.receiving.mail_data import Room
 from intake.receiving.recipients import Recipients
 from intake.receiving.spool import Spool
 from intake.receiving.tls import Certificate
+from shared.fault_log import FaultLog
 
 if TYPE_CHECKING:
     from intake.receiving.smtp_connection import SmtpConnection
@@ -66,7 +66,7 @@ class Server(Protocol):
     limits: Limits
     memory: Room
     clients: Clients
-    faults: Faults
+    faults: FaultLog
     certificate: Certificate | None
     has_room: Callable[[], bool]
     sessions: set[SmtpConnection]

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
-from intake.receiving.faults import UNREACHABLE, Faults
+from intake.receiving.faults import UNREACHABLE
 from intake.receiving.ledger import compress, store, store_positioned
 from intake.types import RawMessage
 from shared.database import Database
+from shared.fault_log import FaultLog
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Spool:
         self._database = database
         self._on_stored = on_stored
         self._clock = clock
-        self._faults = Faults()
+        self._faults = FaultLog()
         self._queue: SimpleQueue[_Arrival | None] = SimpleQueue()
         self._gate = threading.Lock()  # nothing may be queued behind the end
         self._open = False

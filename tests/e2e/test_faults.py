@@ -99,6 +99,9 @@ def test_a_database_server_that_is_away_for_a_minute_costs_no_mail_and_everybody
             counts = desk.settled(3)
             assert (counts["inbound"]["processed"], counts["articles"]) == (3, 3)
             assert health(desk.ops_port)[0] == agent.get("/tickets/1").status == 200
+            said = desk.log.read_text()
+            assert "failed, since the database cannot be used" in said
+            assert "raceback" not in said
 
 
 def test_a_database_file_that_somebody_locks_for_long_holds_mail_up_and_everybody_is_told_so(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from intake.receiving.faults import Faults
 from shared.database import Database
+from shared.fault_log import FaultLog
 from tests.postgres import Cluster, cluster
 from tests.receiving import DESK, LMTP, PLAIN, SMTP, Dialogue, content_of, desk_mailbox, running_smtp, stored
 
@@ -70,7 +70,7 @@ def fault() -> OperationalError:
 
 def test_a_fault_of_the_database_is_said_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    faults = Faults(clock)
+    faults = FaultLog(clock)
     for _ in range(1000):
         faults.note(fault(), "storing a mail")
     assert [record.getMessage() for record in caplog.records] == [
@@ -82,7 +82,7 @@ def test_a_fault_of_the_database_is_said_once_in_a_while(caplog: pytest.LogCaptu
 
 
 def test_a_bug_of_ours_is_said_with_its_traceback_each_time(caplog: pytest.LogCaptureFixture) -> None:
-    faults = Faults(Clock())
+    faults = FaultLog(Clock())
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
             faults.note(ProgrammingError("SELECT nothing", {}, Exception("no such column")), "storing a mail")
