@@ -76,7 +76,7 @@ class Outbox:
         else:
             self._own = Lane(self._post, partial(open_transport, settings.outgoing_url))
         self._impatience = threading.Timer(grace, self._lose_patience)
-        self._impatience.daemon = True
+        self._impatience.name, self._impatience.daemon = "outbox-patience", True
         self._faults = FaultLog()
         self._urls: dict[str, str] = {}
         self._others: dict[str, Lane] = {}
