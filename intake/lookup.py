@@ -8,18 +8,17 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from intake.routing.participants import author, copied, is_own
+from intake.routing.participants import author, copied
 from intake.routing.threading import claimed_tickets, references, suffixes
 from intake.types import Arrival, Block, Facts, Reference, SentCopy, Thread
 from shared import people, tickets
-from shared.addresses import address_key
+from shared.addresses import address_key, is_own
 from shared.models import (
     Address,
     Delivery,
     Fingerprint,
     InboundMessage,
     InboundState,
-    Mailbox,
     MessageRef,
     Participant,
     Role,
@@ -33,11 +32,6 @@ from shared.tokens import Tokens
 Key = TypeVar("Key", int, str)
 
 
-def own_addresses(session: Session) -> frozenset[str]:
-    """The address keys of all our mailboxes, those that are switched off too."""
-    return frozenset(session.scalars(select(Mailbox.address_key)))
-
-
 def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens, *, lock: bool = True) -> Facts:
     """Read all that the decisions about a batch depend on.
 
@@ -46,7 +40,7 @@ def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens, *, lock: 
     thread. Without `lock` it only looks and holds nobody up.
     """
     last_number = tickets.last_number(session, lock=lock)
-    own = own_addresses(session)
+    own = people.own_addresses(session)
     known = _references(session, batch)
     numbers = {reference.ticket for reference in known.values()}
     for arrival in batch:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from intake import lookup
 from intake.reading import Stored
 from intake.types import PersonOrder
+from shared import people
 from shared.blobs import raw_mail
 from shared.models import InboundMessage, Mailbox
 
@@ -38,7 +38,7 @@ def parts(ids: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
 
 def load(session: Session, ids: Sequence[int]) -> list[Stored]:
     """Load stored mails by id, in the order of `ids`."""
-    own = lookup.own_addresses(session)
+    own = people.own_addresses(session)
     rows = session.execute(
         select(InboundMessage, Mailbox.address).join(InboundMessage.mailbox).where(InboundMessage.id.in_(ids))
     )

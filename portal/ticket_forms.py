@@ -10,9 +10,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, StopValidation
 
 from portal.forms import mail_address, strip
-from shared.addresses import is_address
+from shared.addresses import address_key, is_address
 from shared.models import Priority, Status
-from shared.tickets import SUBJECT_LIMIT, Upload
+from shared.tickets import SUBJECT_LIMIT, OwnAddressError, TicketError, Upload
 
 MAX_TEXT = 500_000
 STATUS_CHOICES = [SelectChoice(status.value, status.value.capitalize()) for status in Status]
@@ -118,6 +118,14 @@ class JoinForm(FlaskForm):
     """The ticket that held mail is to join."""
 
     ticket = StringField("Ticket", filters=[strip], validators=[DataRequired("Which ticket?")])
+
+
+def blame(form: AskForm, error: TicketError) -> None:
+    """Put what came to light later beside the field that it is about."""
+    field: Field = form.text
+    if isinstance(error, OwnAddressError) and isinstance(form, OpenForm):
+        field = form.requester if address_key(error.address) == address_key(form.requester.data) else form.cc
+    field.errors = [*field.errors, str(error)]
 
 
 def uploads(field: Field) -> list[Upload]:

@@ -30,6 +30,7 @@ from portal.ticket_forms import (
     StatusForm,
     SubjectForm,
     addresses_in,
+    blame,
     uploads,
 )
 from shared import outbox, tickets
@@ -179,7 +180,7 @@ def new() -> Answer:
         with desk().database.transaction() as db:
             ticket = _open(db, form)
     except tickets.TicketError as error:
-        form.text.errors = [*form.text.errors, str(error)]
+        blame(form, error)
         return render_template("tickets/new.html", form=form, mailboxes=mailboxes), 422
     flash(f"Opened ticket {ticket.id}.", "success")
     return redirect(url_for("tickets.page", number=ticket.id), 303)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 MAX_LENGTH = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 
@@ -43,6 +44,12 @@ def without_plus(address: str) -> tuple[str, str]:
     local, at, domain = address.rpartition("@")
     name, _, suffix = local.partition("+")
     return (f"{name}@{domain}", suffix) if at else (address, "")
+
+
+def is_own(address: str, own: Collection[str]) -> bool:
+    """Whether an address is one of `own` (address keys), with or without a plus-suffix."""
+    key = address_key(address)
+    return key in own or without_plus(key)[0] in own
 
 
 def with_plus(address: str, suffix: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import people
-from shared.addresses import reaches_somebody
+from shared.addresses import is_own, reaches_somebody
 from shared.caps import DEFAULT_CAPS, Caps, note, reached
 from shared.models import (
     Article,
@@ -135,7 +135,11 @@ def queue_notice(
 
 
 def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str]], list[list[str]]]:
-    """Whom a reply goes to: To (the requester, or their single Reply-To) and Cc, each [address, name]."""
+    """Whom a reply goes to: To (the requester, or their single Reply-To) and Cc, each [address, name].
+
+    Never the desk itself: an address that stands on the ticket may have become a mailbox since.
+    """
+    own = people.own_addresses(session)
     requester = ticket.requester
     asked = session.scalar(
         select(Article.reply_to)
@@ -144,7 +148,7 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         .limit(1)
     )
     address = asked or requester.email
-    to = [[address, requester.name]] if is_reachable(requester, address) else []
+    to = [[address, requester.name]] if is_reachable(requester, address) and not is_own(address, own) else []
     others = session.scalars(
         select(User)
         .join(Participant, Participant.user_id == User.id)
@@ -156,7 +160,8 @@ def recipients_of_reply(session: Session, ticket: Ticket) -> tuple[list[list[str
         )
         .order_by(User.id)
     )
-    return to, [[user.email, user.name] for user in others if reaches_somebody(user.email)]
+    cc = [user for user in others if reaches_somebody(user.email) and not is_own(user.email, own)]
+    return to, [[user.email, user.name] for user in cc]
 
 
 def _queue_automatic(

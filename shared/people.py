@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared.addresses import address_key
-from shared.models import Address, User
+from shared.addresses import address_key, is_own
+from shared.models import Address, Mailbox, User
 
 NAME_LIMIT = 200
 
@@ -50,6 +50,17 @@ def new_user(address: str, name: str, now: datetime) -> User:
     user = User(email=address, name=" ".join(name.split())[:NAME_LIMIT], created_at=now)
     user.addresses.append(Address(key=address_key(address), email=address))
     return user
+
+
+def own_addresses(session: Session) -> frozenset[str]:
+    """The address keys of all mailboxes of the desk, those that are switched off too."""
+    return frozenset(session.scalars(select(Mailbox.address_key)))
+
+
+def own_among(session: Session, people: Iterable[User]) -> str | None:
+    """The first of these people's addresses that is one of the desk's, with or without a plus-suffix."""
+    own = own_addresses(session)
+    return next((user.email for user in people if is_own(user.email, own)), None)
 
 
 def addresses_of(session: Session, users: Iterable[int]) -> Mapping[int, frozenset[str]]:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared import inbound, outbox, people
-from shared.addresses import address_key, is_address, reaches_somebody, without_plus
+from shared.addresses import address_key, is_address, is_own, reaches_somebody
 from shared.caps import DEFAULT_CAPS, Caps
 from shared.inbound import InboundError
 from shared.models import (
@@ -25,7 +25,6 @@ from shared.models import (
     EventKind,
     InboundMessage,
     InboundState,
-    Mailbox,
     MessageRef,
     Participant,
     Status,
@@ -134,12 +133,12 @@ def unblock(session: Session, address: Address, *, actor: User, now: datetime) -
 
 def _why_not(session: Session, emails: Iterable[str]) -> str | None:
     """Why one of these addresses can never be blocked, as a sentence."""
-    own = frozenset(session.scalars(select(Mailbox.address_key)))
+    own = people.own_addresses(session)
     for email in emails:
         user = people.user_of_address(session, email)
         if not is_address(email) or not reaches_somebody(email):
             return "The mail does not say who sent it, so there is nobody to block."
-        if {address_key(email), without_plus(address_key(email))[0]} & own:
+        if is_own(email, own):
             return f"{email} is an address of this desk and cannot be blocked."
         if user is not None and user.is_staff:
             return f"{email} belongs to {user.label}, who works here, and cannot be blocked."

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from shared.models import EventKind, Participant, ParticipantRole, Priority, Ticket, User
-from shared.ticket_rules import TicketError, add_event, staff_only
+from shared.ticket_rules import TicketError, add_event, refuse_own, staff_only
 
 SUBJECT_LIMIT = 500
 NO_SUBJECT = "(no subject)"
@@ -55,8 +55,9 @@ def is_participant(session: Session, ticket: Ticket, user: User) -> bool:
 
 
 def add_participant(session: Session, ticket: Ticket, user: User, *, actor: User, now: datetime) -> None:
-    """Keep somebody informed from now on."""
+    """Keep somebody informed from now on. Raises OwnAddressError for the desk itself."""
     staff_only(actor, "Only agents can add people.")
+    refuse_own(session, [user])
     known = session.get(Participant, (ticket.id, user.id))
     if known is not None and known.removed_at is None:
         return

@@ -5,12 +5,14 @@ What may not be done raises NotAllowed, what makes no sense TicketError; both te
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from shared.models import Event, EventKind, Role, Status, Ticket, User
+from shared.people import own_among
 
 
 class TicketError(Exception):
@@ -19,6 +21,21 @@ class TicketError(Exception):
 
 class NotAllowed(TicketError):  # noqa: N818 - it reads as what it says
     """That is for others to do."""
+
+
+class OwnAddressError(TicketError):
+    """An address of the desk can be nobody on a ticket: the desk would write to itself, and answer."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address} is an address of this desk, which would write to itself. Name a person instead.")
+        self.address = address
+
+
+def refuse_own(session: Session, people: Iterable[User]) -> None:
+    """Raise OwnAddressError where one of these people is the desk itself."""
+    own = own_among(session, people)
+    if own is not None:
+        raise OwnAddressError(own)
 
 
 def staff_only(user: User, sentence: str) -> None:

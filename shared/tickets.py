@@ -28,13 +28,23 @@ from shared.models import (
     User,
 )
 from shared.ticket_properties import SUBJECT_LIMIT, clean_subject, is_participant, participant
-from shared.ticket_rules import NotAllowed, TicketError, add_event, admin_only, change_status, staff_only
+from shared.ticket_rules import (
+    NotAllowed,
+    OwnAddressError,
+    TicketError,
+    add_event,
+    admin_only,
+    change_status,
+    refuse_own,
+    staff_only,
+)
 from shared.tokens import Tokens
 from shared.undo import standing
 
 __all__ = [
     "SUBJECT_LIMIT",
     "NotAllowed",
+    "OwnAddressError",
     "TicketError",
     "Upload",
     "add_event",
@@ -83,7 +93,8 @@ def open_ticket(
     acknowledge: bool = True,
     caps: Caps = DEFAULT_CAPS,
 ) -> Ticket:
-    """Open a ticket in the portal, for oneself or on behalf of somebody."""
+    """Open a ticket in the portal, for oneself or on behalf of somebody. Raises OwnAddressError for the desk itself."""
+    refuse_own(session, (requester, *cc))
     articles.store(session, files)
     number = last_number(session) + 1
     take_number(session, number)

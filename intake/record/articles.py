@@ -7,10 +7,10 @@ from typing import Any
 
 from intake.record.books import Books
 from intake.record.storable import ADDRESS_LIMIT, ID_LIMIT, NAME_LIMIT, clean
-from intake.routing.participants import author, is_own
+from intake.routing.participants import author
 from intake.types import Arrival, Kind, Person
 from shared import tickets
-from shared.addresses import address_key
+from shared.addresses import address_key, is_own
 from shared.models import Article, ArticleKind, Attachment, Ticket
 
 

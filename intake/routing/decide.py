@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from intake.routing.bounced import recorded
-from intake.routing.participants import NOBODY, author, is_own
+from intake.routing.participants import NOBODY, author
 from intake.routing.threading import Candidate, candidates
 from intake.types import (
     AppendArticle,
@@ -27,7 +27,7 @@ from intake.types import (
     Refresh,
     Thread,
 )
-from shared.addresses import address_key
+from shared.addresses import address_key, is_own
 from shared.references import reference_key
 from shared.tokens import Tokens
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intake.types import Arrival, Kind, ParsedMessage, Person
-from shared.addresses import address_key, is_address, without_plus
+from shared.addresses import address_key, is_address, is_own
 
 MAX_CC = 20
 NOBODY = Person(address="nobody@unknown.invalid", name="Unknown sender")  # RFC 2606: reaches nobody
@@ -12,12 +12,6 @@ NOBODY = Person(address="nobody@unknown.invalid", name="Unknown sender")  # RFC 
 def author(message: ParsedMessage) -> Person:
     """Who wrote the mail; `NOBODY` where it does not say."""
     return message.sender if message.sender is not None and is_address(message.sender.address) else NOBODY
-
-
-def is_own(address: str, own: frozenset[str]) -> bool:
-    """Whether an address is one of our mailboxes, with or without a plus-suffix."""
-    key = address_key(address)
-    return key in own or without_plus(key)[0] in own
 
 
 def copied(arrival: Arrival, own: frozenset[str]) -> tuple[Person, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 
@@ -18,6 +19,7 @@ from shared.models import (
     DeliveryCause,
     DeliveryState,
     Event,
+    Mailbox,
     Participant,
     Priority,
     Role,
@@ -252,6 +254,41 @@ def test_people_are_put_in_copy_and_taken_off_again(
     refused = portal.submit(f"{path}/{requester.id}/remove", follow_redirects=True).text
     assert "The requester cannot be taken off the ticket." in refused
     assert "That is not a mail address" in portal.submit(path, {"email": "nobody"}, follow_redirects=True).text
+
+
+@pytest.mark.parametrize("own", ["support@desk.example", "Support+sales@Desk.example", "old@desk.example"])
+def test_an_address_of_the_desk_is_nobody_on_a_ticket(
+    portal: Visitor, agent: User, ticket: Ticket, database: Database, clock: Clock, own: str
+) -> None:
+    with database.transaction() as session:
+        session.add(
+            Mailbox(address="old@desk.example", address_key="old@desk.example", created_at=clock(), is_active=False)
+        )
+    portal.sign_in(agent)
+    page = portal.submit(f"/tickets/{ticket.id}/participants", {"email": own}, follow_redirects=True).text
+    assert f"{own} is an address of this desk" in page
+    asked = {"requester": own, "subject": "Hello", "text": "Hi", "mailbox": 1, "priority": "normal", "acknowledge": "y"}
+    for answer, field in (
+        (portal.submit("/tickets/new", asked), "requester"),
+        (portal.submit("/tickets/new", asked | {"requester": "anna@brightmill.example", "cc": own}), "cc"),
+    ):
+        assert answer.status_code == 422
+        assert re.search(rf'id="{field}-error".*{re.escape(own)} is an address of this desk', answer.text)
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Ticket)) == 1
+        assert session.scalar(select(func.count()).select_from(Participant)) == 1
+    assert mails(database) == []
+
+
+def test_a_reply_leaves_out_whoever_became_a_mailbox_of_the_desk(
+    portal: Visitor, agent: User, ticket: Ticket, database: Database, clock: Clock
+) -> None:
+    portal.sign_in(agent)
+    portal.submit(f"/tickets/{ticket.id}/participants", {"email": "sales@desk.example"})
+    with database.transaction() as session:
+        session.add(Mailbox(address="sales@desk.example", address_key="sales@desk.example", created_at=clock()))
+    portal.submit(f"/tickets/{ticket.id}/answer", {"kind": "reply", "text": "On its way."})
+    assert mails(database) == [(DeliveryCause.REPLY, "anna@brightmill.example")]
 
 
 def test_deleting_asks_first_and_the_number_is_never_used_again(
