@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,8 +16,9 @@ from intake.receiving.imap_probe import probe
 from intake.receiving.oauth import proof_of
 from shared import accounts, mailboxes, schema
 from shared.alerts import is_dated, open_alerts
-from shared.config import ConfigError, Settings, unknown_settings
+from shared.config import ConfigError, Settings, host_and_port, unknown_settings
 from shared.database import Database
+from shared.listening import Holder, portal_holder, refusal, shown, why_not
 from shared.mailbox_health import expiry_of, moment_of
 from shared.opening import utc_now
 from shared.tokens import Tokens
@@ -43,6 +45,7 @@ def examine(settings: Settings, database: Database, tokens: Tokens) -> Iterator[
     yield True, "The database answers and is of this version."
     yield from _people(database)
     yield from look_at_front_door(settings, database, utc_now())
+    yield look_at_portal_port(host_and_port(settings.portal_listen))
     yield from _mailboxes(database, tokens)
     yield _outgoing(settings.outgoing_url, "LETTERDESK_OUTGOING is wrong", settings.sends_for_real)
     yield from _own_servers(database, tokens)
@@ -54,6 +57,20 @@ def _people(database: Database) -> Iterator[Finding]:
     with database.reading() as session:
         if not accounts.count_admins(session):
             yield False, "There is no administrator; make one: letterdesk user add EMAIL --role admin"
+
+
+def look_at_portal_port(address: tuple[str, int]) -> Finding:
+    """Whether the portal can listen there. That somebody does already is well where it is a portal, or may be one."""
+    error = why_not(address)
+    if error is None:
+        return True, f"The portal can be served on {shown(address)}."
+    holder = portal_holder(address) if error.errno == errno.EADDRINUSE else Holder.OTHER
+    match holder:
+        case Holder.DESK:
+            return True, f"The portal is served on {shown(address)}: a desk answers there."
+        case Holder.UNKNOWN:
+            return True, f"{shown(address)} (portal) is in use, by this desk or by another program."
+    return False, f"LETTERDESK_PORTAL_LISTEN: {refusal(address, error)}."
 
 
 def _mailboxes(database: Database, tokens: Tokens) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import signal
 import sys
@@ -20,32 +19,38 @@ from intake.service import Intake, Worker
 from shared import accounts
 from shared.children import Children, when_parent_ends
 from shared.config import unknown_settings
+from shared.listening import demand_portal_port
 from shared.logs import start_logging
 from shared.models import Ticket
 from shared.opening import OpenDesk, open_desk, utc_now
 from shared.ops import open_ops
-
-logger = logging.getLogger(__name__)
 
 
 @click.command()
 @click.option("--samples", is_flag=True, help="Send sample mail into the desk when it is empty.")
 def run(*, samples: bool) -> None:
     """Run everything on this machine: mail in, mail out, portal."""
-    with open_desk() as desk, serving(desk, workers=1) as (intake, children):
-        children.start("portal")
-        _greet(desk, intake)
-        if samples:
-            _send_samples(desk, intake)
-        wait_for_the_end(children.watch)
+    with open_desk() as desk:
+        _warn()
+        demand_portal_port(desk.settings)
+        with serving(desk, workers=1) as (intake, children):
+            children.start("portal")
+            _greet(desk, intake)
+            if samples:
+                _send_samples(desk, intake)
+            wait_for_the_end(children.watch)
+    _take_leave()
 
 
 @click.command("intake")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that read mail.")
 def run_intake(*, workers: int) -> None:
     """Run the half that takes mail in, processes it and sends."""
-    with open_desk() as desk, serving(desk, workers=workers) as (_, children):
-        wait_for_the_end(children.watch)
+    with open_desk() as desk:
+        _warn()
+        with serving(desk, workers=workers) as (_, children):
+            wait_for_the_end(children.watch)
+    _take_leave()
 
 
 @click.command("worker", hidden=True)
@@ -77,11 +82,8 @@ def serving(desk: OpenDesk, *, workers: int) -> Iterator[tuple[Intake, Children]
     Further workers are among the children; whoever waits watches these.
     """
     start_logging()
-    for sentence in unknown_settings():
-        logger.warning("%s", sentence)
-    intake = Intake(desk.settings, desk.database)
-    ops = open_ops(desk.settings, desk.database, intake.fault)
-    children = Children()
+    intake, children = Intake(desk.settings, desk.database), Children()
+    ops = open_ops(desk.settings, desk.database, lambda: intake.fault() or children.fault())
     try:
         intake.start()
         for _ in range(workers - 1):
@@ -104,6 +106,18 @@ def wait_for_the_end(every_second: Callable[[], None] = lambda: None, *, with_pa
         when_parent_ends(end.set)
     while not end.wait(1):
         every_second()
+
+
+def _warn() -> None:
+    """Say in plain words, also where the log is not for people, which settings are none."""
+    for sentence in unknown_settings():
+        print(f"letterdesk: {sentence}", file=sys.stderr, flush=True)
+
+
+def _take_leave() -> None:
+    """Say to whoever stopped it at a terminal that all is well."""
+    if sys.stdout.isatty():
+        print("\nLetterdesk has stopped; what it had accepted is stored.", flush=True)
 
 
 def _greet(desk: OpenDesk, intake: Intake) -> None:

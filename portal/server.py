@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from portal.app import create_app
 from shared.children import when_parent_ends
 from shared.database import Database
+from shared.listening import demand_portal_port
 from shared.logs import start_logging
 from shared.opening import open_desk
 from shared.ops import open_ops
@@ -24,10 +25,14 @@ GRACE_SECONDS = 15
 def serve(
     *, workers: int, with_parent: bool, extract: Callable[[bytes, str], bytes], read: Callable[[bytes], str]
 ) -> None:
-    """Serve the configured desk until SIGTERM or SIGINT, or until the parent ends. For the rest see `create_app`."""
+    """Serve the configured desk until SIGTERM or SIGINT, or until the parent ends. For the rest see `create_app`.
+
+    Raises ConfigError where the port cannot be had, before anything is started.
+    """
     start_logging()
     with open_desk() as desk:
         settings = desk.settings
+        demand_portal_port(settings)
         ops = None if with_parent else open_ops(settings, desk.database)
     if with_parent:
         when_parent_ends(lambda: signal.raise_signal(signal.SIGTERM))

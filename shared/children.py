@@ -53,6 +53,11 @@ class Children:
             if now >= child.restart_at:
                 child.process, child.started, child.restart_at = _spawn(child.arguments), now, 0.0
 
+    def fault(self) -> str | None:
+        """Say which of them died of their start and wait to be started again; None where there is none."""
+        waiting = sorted({child.arguments[0] for child in self._children if child.restart_at})
+        return f"not running: {', '.join(waiting)}" if waiting else None
+
     def ask_to_end(self) -> None:
         """Let all begin to end, so that other things can be stopped meanwhile."""
         for child in self._children:

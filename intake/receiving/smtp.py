@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import threading
 import time
@@ -28,6 +27,7 @@ from intake.receiving.spool import Spool
 from intake.receiving.tls import Certificate, CertificateError
 from shared.database import Database
 from shared.fault_log import FaultLog
+from shared.listening import refusal
 from shared.setting_values import Network
 
 __all__ = ["Limits", "Listener", "ReceiveError", "SmtpServer"]
@@ -224,11 +224,4 @@ class SmtpServer:
 
 def sentence_of(listener: Listener, error: OSError) -> str:
     """Why an address cannot be listened on, for the person who set it."""
-    host, port = listener.address
-    if error.errno == errno.EADDRINUSE:
-        why = "another program already listens there; stop it or choose another port"
-    elif error.errno == errno.EACCES:
-        why = "ports below 1024 need special rights; choose another port"
-    else:
-        why = f"the address cannot be used ({error.strerror or error})"
-    return f"Mail cannot be received over {listener.name} on {host}:{port}: {why}."
+    return f"Mail cannot be received over {listener.name}: {refusal(listener.address, error)}."

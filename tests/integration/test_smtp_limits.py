@@ -213,6 +213,6 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(database: Database) -> None:
         port = other.getsockname()[1]
         taken = Listener(name="SMTP", address=("127.0.0.1", port))
         server = SmtpServer(listeners=[SMTP, taken], spool=Spool(database), database=database, desk_address=DESK)
-        with pytest.raises(ReceiveError, match=f"127.0.0.1:{port}: another program already listens there"):
+        with pytest.raises(ReceiveError, match=f"127.0.0.1:{port} is in use by another program"):
             server.start()
         server.stop()
