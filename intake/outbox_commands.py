@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared import deliveries
+from shared.errors import UserError
 from shared.mailbox_health import moment_of
 from shared.models import Delivery, DeliveryState
 from shared.opening import open_desk, utc_now
@@ -42,29 +43,35 @@ def retry(*, ids: tuple[int, ...], is_all: bool, unknown: bool) -> None:
     chosen = None if is_all else ids
     with open_desk() as desk, desk.database.transaction() as session:
         now = utc_now()
-        idle = _idle(session, ids)
+        idle = _idle(_named(session, ids))
         count = deliveries.retry_failed(session, now, chosen) + deliveries.hurry_deferred(session, now, chosen)
         if unknown:
             count += deliveries.retry_unknown(session, now, chosen)
         left = 0 if unknown else _unknown(session, chosen)
-    print(f"{count} {'mail goes' if count == 1 else 'mails go'} out again.")
+    print(f"{count} {'mail is' if count == 1 else 'mails are'} tried again.")
     for sentence in idle:
         print(sentence)
     if left:
         print(f"{left} may have arrived; to send them again all the same, give --unknown.")
 
 
-def _idle(session: Session, ids: tuple[int, ...]) -> list[str]:
-    """Why those that were named and cannot go out again do not, one sentence each."""
+def _named(session: Session, ids: tuple[int, ...]) -> list[Delivery]:
+    """The mails of these numbers, in this order. Raises UserError where one is not there; then nothing was done."""
     rows = {row.id: row for row in session.scalars(select(Delivery).where(Delivery.id.in_(ids)))}
-    said = ((number, _why_not(rows.get(number))) for number in ids)
+    for number in ids:
+        if number not in rows:
+            raise UserError(f"There is no outgoing mail {number}; nothing was done.")
+    return [rows[number] for number in ids]
+
+
+def _idle(rows: list[Delivery]) -> list[str]:
+    """Why those that cannot be tried again are not, one sentence each."""
+    said = ((row.id, _why_not(row)) for row in rows)
     return [f"Mail {number} {why}." for number, why in said if why]
 
 
-def _why_not(row: Delivery | None) -> str:
+def _why_not(row: Delivery) -> str:
     match row:
-        case None:
-            return "is not there"
         case Delivery(state=DeliveryState.SENT):
             return f"was sent on {moment_of(row.sent_at)}" if row.sent_at else "was sent already"
         case Delivery(state=DeliveryState.QUEUED):

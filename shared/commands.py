@@ -8,7 +8,7 @@ import click
 
 from shared import schema, status
 from shared.opening import open_desk, utc_now
-from shared.status_words import in_words
+from shared.status_words import in_words, which_desk
 
 
 @click.command("status")
@@ -20,7 +20,7 @@ def print_status(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps(counts))
         return
-    for line in in_words(counts):
+    for line in (*which_desk(desk.settings.address, desk.database.url, is_new=desk.is_new), *in_words(counts)):
         print(line)
 
 

@@ -23,11 +23,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDesk:
-    """What the commands work on: the settings, the database and the tokens."""
+    """What the commands work on: the settings, the database and the tokens. `is_new`: its tables were made just now."""
 
     settings: Settings
     database: Database
     tokens: Tokens
+    is_new: bool = False
 
 
 @contextmanager
@@ -36,19 +37,23 @@ def open_desk(*, migrated: bool = True) -> Iterator[OpenDesk]:
     settings = load_settings()
     database = Database(settings.database_url)
     try:
-        if migrated:
-            _bring_up_to_date(database)
-        yield OpenDesk(settings=settings, database=database, tokens=Tokens(settings.secret_key, *settings.old_keys))
+        is_new = migrated and _bring_up_to_date(database)
+        tokens = Tokens(settings.secret_key, *settings.old_keys)
+        yield OpenDesk(settings=settings, database=database, tokens=tokens, is_new=is_new)
     finally:
         database.close()
 
 
-def _bring_up_to_date(database: Database) -> None:
-    if schema.is_current(database):
-        return
+def _bring_up_to_date(database: Database) -> bool:
+    """Whether there were no tables until now."""
+    with database.engine.connect() as connection:
+        found = schema.revision(connection)
+    if found == schema.revisions()[-1]:
+        return False
     if not database.is_sqlite:
         raise ConfigError("The database is not of this version; run: letterdesk migrate")
     schema.migrate(database)
+    return found is None
 
 
 def ask_password(*, stdin: bool) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy.engine import URL
 
 from shared.alerts import is_dated
 
@@ -16,8 +19,17 @@ TROUBLES = (  # of a mailbox, the worst first
 LENGTHS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
+def which_desk(address: str, database: URL, *, is_new: bool) -> Iterator[str]:
+    """Yield the lines that say of which desk the counts are; `is_new`: its tables were made just now."""
+    yield _line("Desk", address)
+    if database.get_backend_name() == "sqlite":
+        database = database.set(database=str(Path(database.database or "").absolute()))
+    shown = database.set(query={}).render_as_string(hide_password=True)  # what follows a ? may hold a password too
+    yield _line("Database", _joined(shown, "new: made just now, since there was none" if is_new else ""))
+
+
 def in_words(counts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what `shared.status.collect` counted as lines: what is wrong stands last, where the eye is."""
+    """Yield what `shared.status.collect` counted as lines: the alarms stand last, where the eye is."""
     yield _line("Mail in", _joined(_some(counts["inbound"]), *_about_arrivals(counts)))
     yield _line("Tickets", _some(counts["tickets"]))
     yield _line("Articles", str(counts["articles"]))
@@ -29,9 +41,9 @@ def in_words(counts: Mapping[str, Any]) -> Iterator[str]:
         yield _line("Mailbox", _mailbox(mailbox))
     for alert in counts["alerts"]:
         since = "" if is_dated(alert["key"]) else f" (since {_minute(alert['since'])})"
-        yield _line("Wrong now", f"{alert['sentence']}{since}")
+        yield _line("Alarms", f"{alert['sentence']}{since}")
     if not counts["alerts"]:
-        yield _line("Wrong now", "nothing")
+        yield _line("Alarms", "none")
 
 
 def duration(seconds: float) -> str:

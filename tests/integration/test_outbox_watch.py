@@ -15,6 +15,7 @@ from shared import schema
 from shared.alerts import open_alerts
 from shared.config import Settings
 from shared.database import Database
+from shared.errors import UserError
 from shared.models import Alert, Delivery, DeliveryState, Mailbox, Ticket, User
 from shared.outgoing_alarms import watch_queue, watch_servers
 from shared.tokens import Tokens
@@ -123,17 +124,25 @@ def test_the_list_names_what_did_not_go_out_and_why(run: Callable[..., Result]) 
 
 def test_retry_all_sends_what_failed_and_waits_but_never_what_may_have_arrived(run: Callable[..., Result]) -> None:
     said = run("retry", "--all").output
-    assert said == "2 mails go out again.\n1 may have arrived; to send them again all the same, give --unknown.\n"
+    assert said == "2 mails are tried again.\n1 may have arrived; to send them again all the same, give --unknown.\n"
     assert run("list").output.endswith("1 queued, 0 sending, 1 sent, 1 deferred, 0 failed, 1 unknown\n")
-    assert run("retry", "3").output.startswith("0 mails go out again.")
-    assert run("retry", "3", "--unknown").output == "1 mail goes out again.\n"
+    assert run("retry", "3").output.startswith("0 mails are tried again.")
+    assert run("retry", "3", "--unknown").output == "1 mail is tried again.\n"
 
 
 def test_retry_says_why_a_mail_that_was_named_does_not_go_out_again(run: Callable[..., Result]) -> None:
-    sent, missing = "Mail 4 was sent on 21 November 2026, 08:31 UTC.", "Mail 99 is not there."
-    assert run("retry", "4", "--unknown").output.splitlines() == ["0 mails go out again.", sent]
-    assert run("retry", "1", "4", "99").output.splitlines() == ["1 mail goes out again.", sent, missing]
-    assert run("retry", "1").output.splitlines() == ["0 mails go out again.", "Mail 1 waits to go out already."]
+    sent = "Mail 4 was sent on 21 November 2026, 08:31 UTC."
+    assert run("retry", "4", "--unknown").output.splitlines() == ["0 mails are tried again.", sent]
+    assert run("retry", "1", "4").output.splitlines() == ["1 mail is tried again.", sent]
+    assert run("retry", "1").output.splitlines() == ["0 mails are tried again.", "Mail 1 waits to go out already."]
+
+
+def test_retry_of_a_mail_that_is_not_there_is_refused_and_nothing_is_done(run: Callable[..., Result]) -> None:
+    before = run("list").output
+    refused = run("retry", "1", "99").exception
+    assert isinstance(refused, UserError)  # which ends the command with one sentence and exit status 1
+    assert str(refused) == "There is no outgoing mail 99; nothing was done."
+    assert run("list").output == before
 
 
 def test_retry_wants_numbers_or_all(run: Callable[..., Result]) -> None:
@@ -158,6 +167,9 @@ def test_the_mail_page_sends_all_again_that_failed_and_asks_before_what_may_have
     assert (
         "Going out: 2 mails that failed." in portal.submit("/deliveries/failed/again", {}, follow_redirects=True).text
     )
+    with database.transaction() as session:
+        session.execute(update(Delivery).where(Delivery.id == 1).values(state=DeliveryState.FAILED))
+    assert "Send the one again that failed" in portal.get("/mail").text
     assert (
         "Going out: 1 mail that waited" in portal.submit("/deliveries/deferred/again", {}, follow_redirects=True).text
     )

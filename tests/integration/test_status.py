@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from sqlalchemy.engine import make_url
 
 from intake.reading import Stored
 from intake.types import Arrival
 from shared import inbound
 from shared.alerts import raise_alert
+from shared.commands import print_status
 from shared.database import Database
 from shared.models import InboundMessage, InboundState, Mailbox
 from shared.status import collect
-from shared.status_words import duration, in_words
+from shared.status_words import duration, in_words, which_desk
 from shared.tokens import Tokens
 from tests.mailroom import EVE, Mailroom, mail
 
@@ -61,7 +65,7 @@ def test_every_mail_is_counted_in_one_state_and_what_waits_has_its_age(desk: Mai
     words = "\n".join(in_words(counts))
     assert "1 received, 1 processed, 1 held, 1 quarantined, 1 discarded; the oldest unprocessed waits for 2 " in words
     assert "the oldest held for 3 hours; 1 failed and will be tried again" in words
-    assert "Wrong now  nothing" in words
+    assert "Alarms     none" in words
 
 
 def test_old_mail_that_is_read_again_does_not_look_like_mail_that_was_never_processed(desk: Mailroom) -> None:
@@ -81,7 +85,7 @@ def test_what_is_wrong_now_and_which_mailbox_fails_is_said(desk: Mailroom) -> No
         box.imap_url, box.failing_since, box.last_error = "imaps://sales@imap.example", desk.clock(), "login refused"
 
     words = "\n".join(in_words(counted(desk)))
-    assert "Wrong now  The disk is nearly full. (since 2026-11-21 08:30 UTC)" in words
+    assert "Alarms     The disk is nearly full. (since 2026-11-21 08:30 UTC)" in words
     assert "sales@desk.example, failing since 2026-11-21 08:30 UTC: login refused; no good poll yet" in words
     assert "support@desk.example, over SMTP" in words
 
@@ -115,7 +119,24 @@ def test_what_is_wrong_with_a_mailbox_is_said_with_its_moment_once(desk: Mailroo
     with desk.database.transaction() as session:
         raise_alert(session, "mailbox:2", "No mail has come in since 21 November.", desk.clock())
 
-    assert "Wrong now  No mail has come in since 21 November." in list(in_words(counted(desk)))
+    assert "Alarms     No mail has come in since 21 November." in list(in_words(counted(desk)))
+
+
+def test_the_desk_is_named_by_its_address_and_its_database_without_a_password() -> None:
+    url = make_url("postgresql+psycopg://desk:geheim@db.example/desk?password=geheim")
+    assert list(which_desk("support@desk.example", url, is_new=False)) == [
+        "Desk       support@desk.example",
+        "Database   postgresql+psycopg://desk:***@db.example/desk",
+    ]
+
+
+def test_status_in_a_folder_without_a_desk_says_that_it_made_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (CliRunner().invoke(print_status, []).output.splitlines()[1] for _ in range(2))
+    assert second == f"Database   sqlite:///{tmp_path}/var/letterdesk.db"
+    assert first == f"{second}; new: made just now, since there was none"
 
 
 @pytest.mark.parametrize(
