@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from werkzeug.datastructures import MultiDict
 
 from portal.paging import Page, Wanted, page_of
+from shared import inbound
 from shared.models import InboundMessage, InboundState
 from shared.status_words import duration
 
@@ -58,11 +59,14 @@ class Found:
 
 
 def search_of(arguments: MultiDict[str, str]) -> Search:
-    """Read `q`, `from`, `to` and `state` of a request; anything odd is left out."""
+    """Read `q`, `from`, `to` and `state` of a request; anything odd is left out, and swapped days are put right."""
+    first, last = _day(arguments.get("from", "")), _day(arguments.get("to", ""))
+    if first and last and first > last:
+        first, last = last, first
     return Search(
         query=arguments.get("q", "").strip()[:MAX_QUERY],
-        first=_day(arguments.get("from", "")),
-        last=_day(arguments.get("to", "")),
+        first=first,
+        last=last,
         state=next((state for state in InboundState if state.value == arguments.get("state")), None),
     )
 
@@ -125,15 +129,22 @@ def _day(text: str) -> date | None:
 
 
 def timings(mail: InboundMessage, now: datetime) -> str:
-    """How long a mail waited and how long the work on it took, or what it waits for now."""
+    """How long a mail waited and how long the work on it took, or what it waits for now; only what is known.
+
+    It waited from when it came, or when it was to be read again. A person's time is no work of the desk.
+    """
     if mail.state is InboundState.RECEIVED:
         return _waits(mail, now)
     if mail.processed_at is None:
         return ""
+    if inbound.is_put_aside(mail):
+        return f"discarded by a person, {_between(mail.received_at, mail.processed_at)} after it came"
     if mail.started_at is None or mail.started_at > mail.processed_at:
         return f"{_between(mail.received_at, mail.processed_at)} after it came"
-    waited = _between(mail.received_at, mail.started_at)
-    return f"it waited for {waited}, and the work took {_between(mail.started_at, mail.processed_at)}"
+    took = _between(mail.started_at, mail.processed_at)
+    if mail.attempts > 1:
+        return f"the last try took {took}"
+    return f"it waited {_between(mail.due_at, mail.started_at)} for its turn, and the work took {took}"
 
 
 def _waits(mail: InboundMessage, now: datetime) -> str:

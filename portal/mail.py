@@ -18,8 +18,9 @@ from portal.forms import EmptyForm
 from portal.paging import wanted
 from portal.reading import linked
 from portal.ticket_forms import JoinForm
-from shared import blobs, deliveries, inbound
-from shared.models import Article, Delivery, InboundMessage, InboundRaw, InboundState, User
+from shared import blobs, deliveries, inbound, ticket_properties
+from shared.models import Article, Delivery, InboundMessage, InboundRaw, InboundState, Ticket, User
+from shared.people import user_of_address
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 
@@ -30,7 +31,14 @@ SOURCE_SHOWN = 100_000  # bytes of a mail's source on its page
 WAITING = (InboundState.HELD, InboundState.QUARANTINED)
 NUMBER = "/<int(max=999999999999999):number>"
 UNREAD: tuple[tuple[Callable[[InboundMessage], bool], str], ...] = (
-    (lambda mail: mail.state is InboundState.RECEIVED, "It has not been read yet. Its source is below."),
+    (
+        lambda mail: mail.state is InboundState.RECEIVED and mail.kind is None,
+        "It has not been read yet. Its source is below.",
+    ),
+    (
+        lambda mail: mail.state is InboundState.RECEIVED,
+        "It is about to be read again. Its source is below.",
+    ),
     (
         lambda mail: mail.state is InboundState.QUARANTINED or mail.last_error is not None,
         "Reading it failed, and might hang the portal too, so it is not tried here. Its source is below.",
@@ -121,9 +129,17 @@ def join(number: int) -> Answer:
 
     def order(db: Session, mail: InboundMessage, user: User) -> str:
         inbound.join(db, mail, int(ticket), actor=user, now=now())
-        return f"It joins ticket {int(ticket)} in a moment."
+        return f"It joins ticket {int(ticket)} in a moment.{_stays_off(db, mail, int(ticket))}"
 
     return _decide(number, order)
+
+
+def _stays_off(db: Session, mail: InboundMessage, number: int) -> str:
+    """Say that approving a letter puts nobody on a ticket, where its sender is not on it."""
+    sender = user_of_address(db, mail.from_address or "")
+    if sender is not None and ticket_properties.is_participant(db, db.get_one(Ticket, number), sender):
+        return ""
+    return " Its sender is not on that ticket and gets no replies; a button beside the letter puts them in copy."
 
 
 @blueprint.post(f"{NUMBER}/ticket")

@@ -116,4 +116,6 @@ def fate(inbound: InboundMessage) -> str:
         return "Waiting to be read"
     if inbound.state is not InboundState.PROCESSED:
         return inbound.state.value.capitalize()
+    if inbound.action == "record_bounce" and inbound.ticket_number is None:
+        return "Noted as a bounce"
     return FATES.get(inbound.action or "", "Processed")

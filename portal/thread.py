@@ -15,8 +15,8 @@ from portal.access import me
 from portal.desk import desk, now
 from portal.reading import Reading, reading_of
 from shared import undo
-from shared.addresses import address_key
-from shared.models import Address, Article, ArticleKind, Attachment, Delivery, Event, EventKind, Ticket
+from shared.addresses import address_key, reaches_somebody
+from shared.models import Address, Article, ArticleKind, Attachment, Delivery, Event, EventKind, Participant, Ticket
 
 MOST_LETTERS = 100  # on one page, the newest; the others are one link away
 FOR_REQUESTERS = (EventKind.STATUS, EventKind.FOLLOWED)
@@ -31,6 +31,12 @@ class Letter:
     files: Sequence[Attachment]
     images: Sequence[Attachment]
     deliveries: Sequence[Delivery]
+    is_from_member: bool
+
+    @property
+    def can_be_added(self) -> bool:
+        """Whether a letter came from somebody who is not on the ticket and whom mail reaches."""
+        return self.article.stranger and not self.is_from_member and reaches_somebody(self.article.author.email)
 
     @property
     def can_undo(self) -> bool:
@@ -80,7 +86,7 @@ def read_thread(db: Session, ticket: Ticket, *, for_staff: bool, whole: bool) ->
     letters = _letters(db, ticket, for_staff=for_staff)
     earlier = 0 if whole else max(0, len(letters) - MOST_LETTERS)
     articles = _loaded(db, letters[earlier:])
-    entries = [*_letter_entries(db, articles), *_event_entries(db, ticket, for_staff=for_staff)]
+    entries = [*_letter_entries(db, ticket, articles), *_event_entries(db, ticket, for_staff=for_staff)]
     if for_staff:
         entries += _notice_entries(db, ticket)
     since = articles[0].created_at if earlier else datetime.min.replace(tzinfo=UTC)
@@ -104,7 +110,12 @@ def _loaded(db: Session, ids: Sequence[int]) -> Sequence[Article]:
     ).all()
 
 
-def _letter_entries(db: Session, articles: Sequence[Article]) -> Iterable[Entry]:
+def _letter_entries(db: Session, ticket: Ticket, articles: Sequence[Article]) -> Iterable[Entry]:
+    members = set(
+        db.scalars(
+            select(Participant.user_id).where(Participant.ticket_id == ticket.id, Participant.removed_at.is_(None))
+        )
+    )
     by_article: dict[int | None, list[Delivery]] = {}
     sent = select(Delivery).where(Delivery.article_id.in_([article.id for article in articles])).order_by(Delivery.id)
     for delivery in db.scalars(sent):
@@ -117,6 +128,7 @@ def _letter_entries(db: Session, articles: Sequence[Article]) -> Iterable[Entry]
             files=[file for file in article.attachments if file not in images],
             images=images,
             deliveries=by_article.get(article.id, []),
+            is_from_member=article.author_id in members,
         )
         yield Entry(at=article.created_at, letter=letter)
 

@@ -57,6 +57,7 @@ def discard(session: Session, inbound: InboundMessage, *, actor: User, now: date
     inbound.action = "discard"
     inbound.reason = f"{actor.label} discarded it."
     inbound.processed_at = now
+    inbound.person_order = _named("discard", None, actor)
     session.flush()
 
 
@@ -73,6 +74,12 @@ def open_forgotten(session: Session, before: datetime, now: datetime) -> int:
 def is_refreshing(inbound: InboundMessage) -> bool:
     """Whether mail that was processed is only to be read anew."""
     return inbound.person_order is not None and inbound.person_order["action"] == "refresh"
+
+
+def is_put_aside(inbound: InboundMessage) -> bool:
+    """Whether a person discarded it."""
+    order = inbound.person_order
+    return inbound.state is InboundState.DISCARDED and order is not None and order["action"] == "discard"
 
 
 def requeue(inbound: InboundMessage, now: datetime) -> None:

@@ -30,12 +30,12 @@ class InboundMessage(Queued, Base):
     `action`, `reason` and `clues` are the decision. `ticket_number` is the ticket that it made, joined or
     names; no foreign key, since tickets can be deleted and the ledger stays. The summary columns
     (`message_id` to `kind`) are filled when it has been read. `quiet`: it causes no mail.
-    `person_order` is what a person decided about it: {"action": "join" | "open" | "refresh", "ticket": number
-    or None, "by": user id}; it is carried out when the mail is processed again. `started_at` is when the last try to
-    process it began, `failures` how many of the `attempts` ended with an error (others ended with their process, or
-    their database), `processed_at` when the decision was made. `notes` are sentences about what receiving did to the
-    mail, such as leaving large parts on the server. By `told_size` (where it is the true one) and `internal_date`, both
-    told by the IMAP server, a mail is known again under its `uid`.
+    `person_order` is what a person decided about it: {"action": "join" | "open" | "refresh" | "discard", "ticket":
+    number or None, "by": user id}; all but the last is carried out when the mail is processed again. `started_at` is
+    when the last try to process it began, `failures` how many of the `attempts` ended with an error (others ended with
+    their process, or their database), `processed_at` when the decision was made. `notes` are sentences about what
+    receiving did to the mail, such as leaving large parts on the server. By `told_size` (where it is the true one) and
+    `internal_date`, both told by the IMAP server, a mail is known again under its `uid`.
     """
 
     __tablename__ = "inbound_message"

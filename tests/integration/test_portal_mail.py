@@ -137,6 +137,8 @@ def test_arrivals_are_found_by_the_day_together_with_words_and_state(
     assert shown(**{"from": "yesterday", "to": "9999-12-31", "q": "order"}) == {"Order 0", "Order 1", "Order 2"}
     assert "state=discarded" in portal.get("/mail?from=2026-11-22&q=day").text
     assert "from=2026-11-22" in portal.get("/mail?from=2026-11-22&q=day").text
+    assert shown(**{"from": "2026-11-22", "to": "2026-11-21"}) == {"Invoice 0", "Order 0", "Invoice 1", "Order 1"}
+    assert 'name="from" type="date" value="2026-11-21"' in portal.get("/mail?from=2026-11-22&to=2026-11-21").text
 
 
 def test_a_whole_message_id_finds_exactly_its_mails(portal: Visitor, agent: User, arrive: Arrive) -> None:
@@ -197,14 +199,43 @@ def test_the_page_of_a_mail_tells_how_long_it_waited_what_is_tried_and_what_rece
     waits = {clock(): "It waits for its turn.", came - timedelta(minutes=4): "The next try comes in 4 minutes."}
     portal.sign_in(agent)
     page = portal.get(f"/mail/{done.id}").text
-    assert "it waited for 2 seconds, and the work took 1 second" in page
+    assert "it waited 2 seconds for its turn, and the work took 1 second" in page
     assert "Large parts were left on the server." in page
     for moment, words in waits.items():
         clock.moment = moment
         page = portal.get(f"/mail/{failing.id}").text
         assert words in page
-        assert "Tried</dt><dd>3 times" in page
+        assert "Tried</dt><dd>3 times in a row" in page
         assert "DataError: &lt;odd&gt;" in page
+
+
+def test_a_persons_time_is_no_work_of_the_desk(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database, clock: Clock
+) -> None:
+    with database.transaction() as session:
+        row = session.get_one(InboundMessage, held.id)
+        row.attempts, row.started_at, row.processed_at = 1, clock(), clock()
+    clock.advance(minutes=4)
+    portal.sign_in(agent).submit(f"/mail/{held.id}/discard")
+    page = portal.get(f"/mail/{held.id}").text
+    assert "discarded by a person, 4 minutes after it came" in page
+    assert "the work took" not in page
+
+
+def test_mail_that_was_read_again_waited_from_then_on_and_how_often_it_was_tried_before_is_not_claimed(
+    portal: Visitor, agent: User, arrive: Arrive, database: Database, clock: Clock
+) -> None:
+    later = clock() + timedelta(minutes=3)
+    started, done = later + timedelta(seconds=2), later + timedelta(seconds=3)
+    again = arrive(InboundState.HELD, started_at=started, processed_at=done, attempts=1)
+    retried = arrive(InboundState.PROCESSED, started_at=started, processed_at=done, attempts=2)
+    with database.transaction() as session:
+        session.get_one(InboundMessage, again.id).due_at = later
+    page = portal.sign_in(agent).get(f"/mail/{again.id}").text
+    assert "it waited 2 seconds for its turn, and the work took 1 second" in page
+    assert "Last tried</dt>" in page
+    assert "1 time" not in page
+    assert "the last try took 1 second" in portal.get(f"/mail/{retried.id}").text
 
 
 class DeadlyError(Exception):
@@ -229,7 +260,8 @@ def deadly_reader(portal_app: Flask) -> None:
         ("quarantined", {"kind": "normal"}, "Reading it failed"),
         ("discarded", {"last_error": "DeadlyMailError: it ended the process that read it"}, "Reading it failed"),
         ("processed", {"kind": "normal", "last_error": "it ended the process that read it"}, "Reading it failed"),
-        ("received", {"kind": "normal"}, "It has not been read yet"),
+        ("received", {}, "It has not been read yet"),
+        ("received", {"kind": "normal"}, "It is about to be read again"),
         ("discarded", {}, "It was put aside before it was read"),
     ],
 )
@@ -296,10 +328,19 @@ def test_a_person_lets_held_mail_join_the_ticket_that_it_names(
     portal: Visitor, agent: User, held: InboundMessage, database: Database
 ) -> None:
     page = portal.sign_in(agent).submit(f"/mail/{held.id}/join", {"ticket": "#1"}, follow_redirects=True).text
-    assert "It joins ticket 1 in a moment." in page
+    assert "It joins ticket 1 in a moment. Its sender is not on that ticket and gets no replies" in page
     mail = stored(database, held)
     assert mail.state is InboundState.RECEIVED
     assert mail.person_order == {"action": "join", "ticket": 1, "by": agent.id}
+
+
+def test_that_a_sender_gets_no_replies_is_said_only_where_they_are_not_on_the_ticket(
+    portal: Visitor, agent: User, held: InboundMessage, database: Database
+) -> None:
+    with database.transaction() as session:
+        session.get_one(InboundMessage, held.id).from_address = "Anna@brightmill.example"
+    page = portal.sign_in(agent).submit(f"/mail/{held.id}/join", {"ticket": "1"}, follow_redirects=True).text
+    assert "It joins ticket 1 in a moment.<" in page
 
 
 @pytest.mark.parametrize(
@@ -328,8 +369,14 @@ def test_discarded_mail_stays_in_the_ledger_and_is_read_again_when_asked(
     portal.sign_in(agent)
     assert "It stays in the ledger" in portal.submit(f"/mail/{held.id}/discard", follow_redirects=True).text
     assert stored(database, held).state is InboundState.DISCARDED
-    assert "Mira Steiner discarded it." in portal.get(f"/mail/{held.id}").text
-    portal.submit(f"/mail/{held.id}/again")
+    page = portal.get(f"/mail/{held.id}").text
+    assert "Mira Steiner discarded it." in page
+    assert "It goes by the rules like new mail" in page
+    page = portal.submit(f"/mail/{held.id}/again", follow_redirects=True).text
+    assert "<p>Before: Mira Steiner discarded it.</p>" in page
+    assert "It is about to be read again." in page
+    assert "It has not been read yet" not in page
+    assert "Before: Mira Steiner discarded it.</span>" in portal.get("/mail").text
     mail = stored(database, held)
     assert (mail.state, mail.attempts, mail.person_order) == (InboundState.RECEIVED, 0, None)
 
@@ -342,6 +389,19 @@ def test_mail_that_somebody_else_decided_about_meanwhile_is_left_alone(
     page = portal.sign_in(agent).submit(f"/mail/{held.id}/discard", follow_redirects=True).text
     assert f"Mail {held.id} has been processed meanwhile." in page
     assert stored(database, held).state is InboundState.PROCESSED
+
+
+def test_a_bounce_is_noted_on_a_delivery_only_where_it_is_about_one(
+    portal: Visitor, agent: User, arrive: Arrive
+) -> None:
+    noted = {"action": "record_bounce", "kind": "bounce"}
+    lost = arrive(InboundState.PROCESSED, reason="It is about nothing that we sent.", **noted)
+    ours = arrive(InboundState.PROCESSED, ticket_number=7, **noted)
+    portal.sign_in(agent)
+    assert "<dd>Noted as a bounce</dd>" in " ".join(portal.get(f"/mail/{lost.id}").text.split()).replace(
+        " </dd>", "</dd>"
+    )
+    assert "Noted on a delivery of ticket 7" in portal.get(f"/mail/{ours.id}").text
 
 
 def test_a_decision_needs_the_forms_token(portal: Visitor, agent: User, held: InboundMessage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -215,6 +216,40 @@ def test_a_thread_says_why_a_mail_landed_there(
     assert "[#9]" in page
     assert "The sender is not on it." in page
     assert f"/mail/{mail.id}/raw" in page
+
+
+def test_a_ticket_of_mail_that_is_older_than_its_mailbox_says_that_nobody_was_told(
+    portal: Visitor, agent: User, requester: User, opened: Open, database: Database, clock: Clock
+) -> None:
+    ticket = opened(requester, "From last year")
+    with database.transaction() as session:
+        article = session.scalars(select(Article)).one()
+        mail = arrived(session, ticket.mailbox_id, clock(), quiet=True, action="open_ticket")
+        article.inbound_id = mail.id
+    said = "It is older than the connection of its mailbox, so nobody was told."
+    assert said in portal.sign_in(agent).get(f"/tickets/{ticket.id}").text
+    with database.transaction() as session:
+        session.get_one(InboundMessage, mail.id).quiet = False
+    assert said not in portal.get(f"/tickets/{ticket.id}").text
+
+
+def test_whoever_wrote_without_being_on_the_ticket_is_put_in_copy_with_one_click(
+    portal: Visitor, agent: User, requester: User, account: Callable[..., User], opened: Open, database: Database
+) -> None:
+    ticket = opened(requester, "Invoice")
+    marta = account("marta@webmail.example")
+    with database.transaction() as session:
+        article = session.scalars(select(Article)).one()
+        article.author_id, article.stranger = marta.id, True
+    page = portal.sign_in(agent).get(f"/tickets/{ticket.id}").text
+    assert "not on the ticket</span>" in page
+    form = re.search(r'<form id="add-1" method="post" action="([^"]+)".*?name="email" value="([^"]+)"', page)
+    assert form
+    assert form[2] == marta.email
+    page = portal.submit(form[1], {"email": form[2]}, follow_redirects=True).text
+    assert "marta@webmail.example gets a copy of each reply from now on." in page
+    assert "not on the ticket then</span>" in page
+    assert "Put in copy" not in page
 
 
 def test_a_delivery_that_failed_is_shown_with_the_servers_words_and_can_be_sent_again(
