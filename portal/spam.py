@@ -49,7 +49,7 @@ def undo_mail(number: int) -> Answer:
     try:
         with desk().database.transaction() as db:
             mail = _mail(db, number)
-            spam.put_mail_back(db, mail, actor=actor(db), now=now())
+            spam.put_mail_back(db, mail, actor=actor(db), now=now(), tokens=desk().tokens, caps=desk().caps)
     except InboundError as error:
         flash(str(error), "error")
     else:

@@ -2,6 +2,7 @@
 
 A sender can be forged, so nothing but a person ever blocks an address; people see who did and when, and lift it again.
 An address of the desk or of somebody who works here is never blocked. An undo takes back what is still as it was left.
+Automatic mail that waits for a blocked address is taken back, which each ticket says: an undo finds it again there.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from shared import inbound, outbox, people
@@ -58,11 +59,15 @@ def discard_mail(session: Session, mail: InboundMessage, *, actor: User, now: da
     return blocked[0] if blocked else None
 
 
-def put_mail_back(session: Session, mail: InboundMessage, *, actor: User, now: datetime) -> None:
+def put_mail_back(
+    session: Session, mail: InboundMessage, *, actor: User, now: datetime, tokens: Tokens, caps: Caps = DEFAULT_CAPS
+) -> None:
     """Lift the block that came with discarding a mail, and let the mail go by the rules, which held it.
 
-    Raises InboundError where it was taken back, or decided in another way, meanwhile.
+    Acknowledgements that were stopped go out after all. Raises InboundError where it was taken back, or decided in
+    another way, meanwhile.
     """
+    stopped = _stopped(session, people.user_of_address(session, mail.from_address or ""), mail.processed_at)
     address = session.get(Address, address_key(mail.from_address or ""), with_for_update=True)
     is_as_left = address is not None and address.blocked_at is not None and address.blocked_at == mail.processed_at
     if address is None or not is_as_left or mail.state is not InboundState.DISCARDED:
@@ -71,6 +76,7 @@ def put_mail_back(session: Session, mail: InboundMessage, *, actor: User, now: d
         )
     inbound.again(session, mail, actor=actor, now=now)
     people.unblock(address)
+    _acknowledge(session, stopped, now, tokens, caps)
 
 
 def close_ticket(session: Session, ticket: Ticket, *, actor: User, now: datetime) -> Sequence[str]:
@@ -88,8 +94,7 @@ def close_ticket(session: Session, ticket: Ticket, *, actor: User, now: datetime
         raise TicketError("It is closed already, and its requester is blocked.")
     before = standing(ticket, Status.CLOSED)
     _block(session, ticket.requester.addresses, actor, now)
-    detail = {"addresses": addresses, "before": before, "stopped": _stop_waiting(session, ticket)}
-    add_event(session, ticket, EventKind.BLOCKED, now, actor=actor, **detail)
+    add_event(session, ticket, EventKind.BLOCKED, now, actor=actor, addresses=addresses, before=before)
     change_status(session, ticket, Status.CLOSED, now, actor=actor)
     return addresses
 
@@ -99,7 +104,7 @@ def put_ticket_back(
 ) -> None:
     """Let a ticket stand as before it was closed as spam, and lift the blocks that came with it.
 
-    The caller has locked the ticket. An acknowledgement that was stopped goes out after all. Raises NotAllowed for
+    The caller has locked the ticket. Acknowledgements that were stopped go out after all. Raises NotAllowed for
     anybody but administrators, TicketError where there is nothing to take back any more.
     """
     admin_only(actor, "Only administrators can do that.")
@@ -108,12 +113,12 @@ def put_ticket_back(
     last = session.scalar(said.limit(1))
     if last is None or last.kind is not EventKind.BLOCKED:
         raise TicketError("There is nothing to take back any more.")
+    stopped = _stopped(session, ticket.requester, last.at)
     lifted = [own.email for own in ticket.requester.addresses if own.blocked_at == last.at and people.unblock(own)]
     put_back(session, ticket, last.detail["before"], now, actor)
     add_event(session, ticket, EventKind.UNBLOCKED, now, actor=actor, addresses=lifted)
-    session.flush()
-    if DeliveryCause.ACKNOWLEDGEMENT in last.detail["stopped"]:
-        outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=now, caps=caps)
+    if lifted:
+        _acknowledge(session, stopped, now, tokens, caps)
 
 
 def unblock(session: Session, address: Address, *, actor: User, now: datetime) -> bool:
@@ -146,25 +151,47 @@ def _why_not(session: Session, emails: Iterable[str]) -> str | None:
 
 
 def _block(session: Session, addresses: Iterable[Address], actor: User, now: datetime) -> list[Address]:
-    """Block addresses in the order of their keys; returns those that were not blocked before."""
-    keys = sorted(address.key for address in addresses)
-    rows = session.scalars(select(Address).where(Address.key.in_(keys)).order_by(Address.key).with_for_update()).all()
-    blocked = [row for row in rows if people.block(row, actor, now)]
+    """Block addresses in the order of their keys, and stop what waits for them; returns those not blocked before."""
+    emails = {address.key: address.email for address in addresses}
+    waiting = _waiting(emails.values())
+    concerned = select(Ticket.id).where(Ticket.id.in_(select(Delivery.ticket_id).where(waiting))).order_by(Ticket.id)
+    session.execute(concerned.with_for_update(read=True, key_share=True))
+    theirs = select(Address).where(Address.key.in_(emails)).order_by(Address.key)
+    blocked = [row for row in session.scalars(theirs.with_for_update()).all() if people.block(row, actor, now)]
     session.flush()
+    _stop(session, waiting, now)
     return blocked
 
 
-def _stop_waiting(session: Session, ticket: Ticket) -> list[str]:
-    """Take automatic mail to the requester back that nobody is sending just now; returns what it was."""
-    waiting = select(Delivery).where(
-        Delivery.ticket_id == ticket.id,
-        Delivery.cause.in_(TO_REQUESTERS),
-        Delivery.state.in_(WAITING),
-    )
-    copies = session.scalars(waiting.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
+def _waiting(emails: Iterable[str]) -> ColumnElement[bool]:
+    """Automatic mail to these addresses that has not been handed over, also where somebody is about to."""
+    is_begun = and_(Delivery.state == DeliveryState.SENDING, Delivery.handed_over_at.is_(None))
+    may_be_stopped = or_(Delivery.state.in_(WAITING), is_begun)
+    return and_(Delivery.recipient.in_(list(emails)), Delivery.cause.in_(TO_REQUESTERS), may_be_stopped)
+
+
+def _stop(session: Session, waiting: ColumnElement[bool], now: datetime) -> None:
+    """Take mail back, and say so on its tickets. Whoever is sending it finds before the last step that it is gone."""
+    copies = session.scalars(select(Delivery).where(waiting).order_by(Delivery.id).with_for_update()).all()
     keys = [reference_key(copy.message_id) for copy in copies]
     session.execute(delete(MessageRef).where(MessageRef.key.in_(keys)))
     for copy in copies:
+        detail = {"suppressed": copy.cause.value, "address": copy.recipient, "why": "blocked"}
+        session.add(Event(ticket_id=copy.ticket_id, kind=EventKind.WITHHELD, detail=detail, at=now))
         session.delete(copy)
     session.flush()
-    return [copy.cause.value for copy in copies]
+
+
+def _stopped(session: Session, requester: User | None, at: datetime | None) -> Sequence[Ticket]:
+    """The tickets of a requester whose acknowledgement was stopped at this moment; none of them can go meanwhile."""
+    said = select(Event).join(Ticket, Ticket.id == Event.ticket_id).where(Event.kind == EventKind.WITHHELD)
+    then = session.scalars(said.where(Event.at == at, Ticket.requester_id == (requester.id if requester else None)))
+    numbers = {each.ticket_id for each in then if each.detail["suppressed"] == DeliveryCause.ACKNOWLEDGEMENT}
+    found = select(Ticket).where(Ticket.id.in_(numbers)).order_by(Ticket.id)
+    return session.scalars(found.with_for_update(read=True, key_share=True)).all()
+
+
+def _acknowledge(session: Session, tickets: Iterable[Ticket], now: datetime, tokens: Tokens, caps: Caps) -> None:
+    session.flush()
+    for ticket in tickets:
+        outbox.queue_acknowledgement(session, ticket, tokens=tokens, now=now, caps=caps)

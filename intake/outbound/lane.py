@@ -220,7 +220,7 @@ class Lane:
         try:
             return transport.send(envelope, hand_over)
         except LeaseLostError:
-            logger.warning("delivery=%d was taken by another worker before it was handed over", delivery_id)
+            logger.warning("delivery=%d was taken back, or by another worker, before it was handed over", delivery_id)
             return None
         except SQLAlchemyError:
             raise

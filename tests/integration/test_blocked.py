@@ -10,7 +10,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from intake.examine import decision
+from intake.outbound.deliver import Outbox
+from intake.outbound.letter import Envelope
 from intake.parsing.message import parse
+from intake.types import Deferred, Outcome
 from shared import deliveries
 from shared.config import Settings
 from shared.database import Database
@@ -18,6 +21,7 @@ from shared.inbound import open_forgotten
 from shared.models import (
     Address,
     Delivery,
+    DeliveryCause,
     DeliveryState,
     Event,
     EventKind,
@@ -29,7 +33,7 @@ from shared.models import (
     Ticket,
     User,
 )
-from tests.loops import LoopDesk, letter
+from tests.loops import LoopDesk, Postbag, letter, read
 from tests.mailroom import ANNA, BOB, EVE, report
 from tests.visitors import Clock, Visitor
 
@@ -273,6 +277,94 @@ def test_requesters_block_nobody(desk: LoopDesk, held: int, portal: Visitor, req
     assert not is_blocked(desk)
 
 
+# ------------------------------------------------------------------ mail that waits
+
+
+def recipients(desk: LoopDesk) -> list[str]:
+    return [mail.recipient for mail in desk.sends()]
+
+
+def test_no_acknowledgement_of_any_ticket_goes_to_who_is_blocked_by_one_until_that_is_taken_back(
+    desk: LoopDesk, ticket: int, portal: Visitor, admin: User
+) -> None:
+    desk.receive([letter(EVE, DESK, "Cheap shoes"), letter(BOB, DESK, "Ice")])
+    answer = press(portal.sign_in(admin), f"/tickets/{ticket}/spam")
+    assert recipients(desk) == [BOB]
+    assert "Acknowledgement not sent: <b><bdi>eve@elsewhere.example</bdi></b> is blocked" in words(
+        portal.get("/tickets/3")
+    )
+
+    undo(portal, answer)
+    sent = desk.sends()
+    assert [mail.recipient for mail in sent] == [EVE, EVE]
+    assert sorted(re.findall(r"\[#(\d+)\]", " ".join(str(read(mail)["Subject"]) for mail in sent))) == ["2", "3"]
+    press(portal, f"/tickets/{ticket}/spam/undo")
+    assert desk.sends() == []
+
+
+def test_no_acknowledgement_goes_to_who_is_blocked_by_held_mail_until_that_is_taken_back(
+    desk: LoopDesk, ticket: int, portal: Visitor, agent: User
+) -> None:
+    desk.receive([letter(EVE, DESK, "Re: [#1] Fire")])
+    answer = press(portal.sign_in(agent), "/mail/3/spam")
+    assert desk.sends() == []
+    undo(portal, answer)
+    assert recipients(desk) == [EVE]
+    with desk.database.reading() as session:
+        assert session.query(Delivery).where(Delivery.ticket_id == ticket).one().state is DeliveryState.SENT
+
+
+def test_a_notice_of_the_status_is_stopped_with_the_acknowledgement_and_does_not_come_again(
+    desk: LoopDesk, ticket: int, portal: Visitor, admin: User
+) -> None:
+    desk.set_status(ticket, Status.PENDING)
+    answer = press(portal.sign_in(admin), f"/tickets/{ticket}/spam")
+    assert desk.sends() == []
+    undo(portal, answer)
+    (sent,) = desk.sends()
+    assert (sent.recipient, desk.automatic()[-1].cause) == (EVE, DeliveryCause.ACKNOWLEDGEMENT)
+
+
+def test_what_waits_for_others_and_what_an_agent_wrote_goes_out_all_the_same(
+    desk: LoopDesk, ticket: int, portal: Visitor, admin: User
+) -> None:
+    desk.receive([letter(BOB, DESK, "Ice")])
+    desk.answer(ticket)
+    press(portal.sign_in(admin), f"/tickets/{ticket}/spam")
+    desk.clock.advance(minutes=2)
+    assert sorted(recipients(desk)) == [BOB, EVE]
+    assert {delivery.recipient for delivery in desk.automatic()} == {ANNA, BOB}
+
+
+class Interrupted(Postbag):
+    """A server during whose first words something happens; `then` is its answer where it does not take the mail."""
+
+    def __init__(self, meanwhile: Callable[[], object], then: Outcome | None) -> None:
+        super().__init__()
+        self.meanwhile, self.then = meanwhile, then
+
+    def send(self, envelope: Envelope, handed_over: Callable[[], None]) -> Outcome:
+        self.meanwhile()
+        return self.then or super().send(envelope, handed_over)
+
+
+@pytest.mark.parametrize("then", [None, Deferred(reason="451 4.7.1 come back later")])
+def test_a_mail_that_is_being_sent_when_its_reader_is_blocked_is_not_handed_over_then_or_later(
+    desk: LoopDesk, ticket: int, portal: Visitor, admin: User, then: Outcome | None
+) -> None:
+    portal.sign_in(admin)
+    server = Interrupted(lambda: press(portal, f"/tickets/{ticket}/spam"), then)
+    outbox = Outbox(desk.database, desk.tokens, desk.settings, transport=server, clock=desk.clock)
+    assert outbox.run_once() == 1
+    outbox.close()
+
+    assert is_blocked(desk)
+    desk.clock.advance(hours=2)
+    assert (server.mails, desk.sends()) == ([], [])
+    with desk.database.reading() as session:
+        assert session.query(Delivery).where(Delivery.ticket_id == ticket).count() == 0
+
+
 # ------------------------------------------------------------------ tickets
 
 
@@ -329,7 +421,7 @@ def test_a_requester_who_is_unblocked_on_their_page_is_so_in_the_history_of_the_
 
     with desk.database.reading() as session:
         kinds = [event.kind for event in session.query(Event).where(Event.ticket_id == ticket).order_by(Event.id)]
-        assert kinds == [EventKind.BLOCKED, EventKind.STATUS, EventKind.UNBLOCKED]
+        assert kinds == [EventKind.WITHHELD, EventKind.BLOCKED, EventKind.STATUS, EventKind.UNBLOCKED]
         assert session.get_one(Ticket, ticket).status is Status.CLOSED
 
 
