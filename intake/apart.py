@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import traceback
 import weakref
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from intake.types import Arrival
 
 PROCESSOR_SECONDS = 300
 KEEP_SECONDS = 5.0
+LONGEST_SECONDS = 1800.0  # by the clock, for a process that somebody stopped
 GRACE_SECONDS = 5.0
 UNUSED_RESTS = 10
 FOR_THE_GROUP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what asks all to stop must not seem a mail's doing
@@ -109,11 +111,17 @@ class Apart:
 
 
 def _ask(child: subprocess.Popen[bytes], what: object, keep: Callable[[], None]) -> Any:
-    """What the child answers to that; EOFError, BrokenPipeError or UnpicklingError where it ended meanwhile."""
+    """What the child answers to that; EOFError, BrokenPipeError or UnpicklingError where it ended meanwhile.
+
+    Raises ReadError after LONGEST_SECONDS.
+    """
     requests, answers = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+    end = time.monotonic() + LONGEST_SECONDS
     _say(requests, what)
     while not wait([answers.fileno()], KEEP_SECONDS):  # nothing of the answer is in the buffer yet
         keep()
+        if time.monotonic() > end:
+            raise ReadError(f"It was not read within {LONGEST_SECONDS / 60:g} minutes.")
     return pickle.load(answers)  # noqa: S301 - from our own child
 
 

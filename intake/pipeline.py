@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -15,17 +16,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import and_, update
+from sqlalchemy import and_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from intake import lookup, record
 from intake.apart import Apart, NoReaderError, ReadError
 from intake.reading import Reader, Stored, read
-from intake.routing.decide import decide
-from intake.routing.outlook import after
+from intake.routing.batch import decisions
 from intake.stored import load, parts, sizes_of
-from intake.types import ACTIONS, Arrival, Decision, Facts
+from intake.types import ACTIONS, Arrival, Decision
 from shared import queue
 from shared.caps import DEFAULT_CAPS, Caps, caps_of
 from shared.config import Settings
@@ -87,6 +87,7 @@ class Pipeline:
         self._chance = chance
         self._owner = uuid.uuid4().hex
         self._claims = 0
+        self._stopping = threading.Event()
         self._held: Sequence[int] = ()
         self._kept_at = self._clock()
         self._interrupted: Interrupted | None = None
@@ -101,6 +102,16 @@ class Pipeline:
         self.process(ids)
         self._apart.rest()
         return len(ids)
+
+    def stop(self) -> None:
+        """Let `run_once` not wait for a mail that is read in a child process. For any thread."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """End the child process and give back what was not done, after the last `run_once`."""
+        self._apart.close()
+        with self._database.transaction() as session:
+            self._give_back(session)
 
     def claim(self, session: Session, only: Sequence[int] | None = None) -> list[int]:
         """Claim mail in a batch, once more where the first try of it ended; what was tried twice comes alone.
@@ -153,16 +164,9 @@ class Pipeline:
 
         The try counts where the connection broke, since the mail itself may have broken it.
         """
-        if self._interrupted is None:
-            return
-        ours = InboundMessage.id.in_(self._interrupted.ids), InboundMessage.lease_by == self._owner
-        tries = InboundMessage.attempts - (0 if self._interrupted.counts else 1)
-        session.execute(
-            update(InboundMessage)
-            .where(*ours)
-            .values(lease_by=None, lease_until=None, attempts=tries)
-            .execution_options(synchronize_session=False)
-        )
+        if self._interrupted is not None:
+            ids, counts = self._interrupted.ids, self._interrupted.counts
+            queue.give_back(session, InboundMessage, ids, owner=self._owner, counts=counts)
 
     def _process(self, ids: Sequence[int]) -> None:
         try:
@@ -216,6 +220,8 @@ class Pipeline:
 
     def _keep(self) -> None:
         """Keep the leases of all that was claimed, now and then; that one was lost is seen when it is written."""
+        if self._stopping.is_set():
+            raise NoReaderError("the desk is told to stop")
         if self._clock() - self._kept_at > queue.LEASE / 3:
             with self._database.transaction() as session:
                 queue.renew(session, InboundMessage, self._held, owner=self._owner, now=self._clock())
@@ -236,14 +242,6 @@ def open_pipeline(settings: Settings, database: Database, tokens: Tokens, *, clo
     """The pipeline of a desk as it is set."""
     reader = partial(read, trusted_hosts=settings.trusted_host_names)
     return Pipeline(database, tokens, clock, reader, caps=caps_of(settings))
-
-
-def decisions(arrivals: Sequence[Arrival], facts: Facts, tokens: Tokens) -> Iterator[tuple[Arrival, Decision]]:
-    """Decide mail by mail; a later one sees what an earlier one did."""
-    for arrival in arrivals:
-        decision = decide(arrival, facts, tokens)
-        facts = after(facts, arrival, decision)
-        yield arrival, decision
 
 
 def _said(error: Exception) -> str:

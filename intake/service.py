@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from intake.alert_posts import post_news
 from intake.clock_watch import ClockWatch, run_at_once
@@ -94,7 +96,8 @@ class Intake:
         self._delivering = Outbox(database, tokens, settings)
         self._outbox = Worker("outbox", self._delivering.run_once)
         self._other_servers = Worker("outbox-servers", self._delivering.serve_others)
-        self._pipeline = Worker("pipeline", open_pipeline(settings, database, tokens).run_once, self._outbox.wake)
+        self._processing = open_pipeline(settings, database, tokens)
+        self._pipeline = Worker("pipeline", self._processing.run_once, self._outbox.wake)
         self._spool = Spool(database, self._pipeline.wake)
         self._room = DiskRoom.of(settings, database)
         self._front_door = open_front_door(settings, spool=self._spool, database=database, has_room=self._room.has_room)
@@ -138,6 +141,7 @@ class Intake:
         is not to find it between the final dot of a reply and its answer.
         """
         self._delivering.stop()
+        self._processing.stop()
         self._clock.stop()
         if self._scheduler.running:
             self._scheduler.pause()
@@ -147,6 +151,8 @@ class Intake:
                 both.submit(self._front_door.stop)
         self._spool.stop()
         self._pipeline.stop()
+        with suppress(SQLAlchemyError):  # then what was not done is free when its lease ends
+            self._processing.close()
         self._outbox.stop()
         self._other_servers.stop()
         self._delivering.close()

@@ -18,6 +18,7 @@ QUIET = timedelta(hours=1)  # what comes and goes is told so often at most
 PATHS = {"mailbox": "/mailboxes", "expiry": "/mailboxes"}  # by the first word of the key
 USUAL_PATH = "/mail"
 DATED = frozenset({"mailbox", "incoming"})  # by the same word: those whose sentences say themselves since when
+MOMENTS = ("since", "told_at", "posted_at", "ended_at")
 DISK = "disk"  # the key of what is said while the disk is nearly full, and nothing is taken in
 
 
@@ -36,6 +37,7 @@ def raise_alert(
     `since`: when it began, where that was before now. It is told once more to whom it was told before `worse_at`.
     """
     alert = session.get(Alert, key, with_for_update=True) or _new(session, key, sentence, since or now)
+    _set_right(alert, now)
     if not is_open(alert, now):
         alert.since, alert.ended_at = _begun(alert, since or now, now), None
     alert.sentence, alert.until = sentence, until
@@ -49,6 +51,7 @@ def end_alert(session: Session, key: str, now: datetime, sentence: str = "") -> 
     alert = session.get(Alert, key, with_for_update=True)
     if alert is None or not is_open(alert, now):
         return False
+    _set_right(alert, now)
     alert.ended_at = now
     alert.sentence = sentence or f"This is over: {alert.sentence}"
     return True
@@ -101,6 +104,16 @@ def _begun(alert: Alert, since: datetime, now: datetime) -> datetime:
     """When it began again: after what was told of the last time, so that this is news."""
     told = [moment + timedelta(microseconds=1) for moment in (alert.told_at, alert.posted_at) if moment is not None]
     return min(now, max([since, *told]))
+
+
+def _set_right(alert: Alert, now: datetime) -> None:
+    """Bring moments of a clock that ran ahead, and was set right, back into the past, in their order."""
+    moments = {name: moment for name in MOMENTS if (moment := getattr(alert, name)) is not None}
+    ahead = sorted({moment for moment in moments.values() if moment > now})
+    known = max([now - QUIET, *(moment for moment in moments.values() if moment <= now)])
+    right = {moment: known + timedelta(microseconds=n) for n, moment in enumerate(ahead, 1)}
+    for name, moment in moments.items():
+        setattr(alert, name, right.get(moment, moment))
 
 
 def _told_since(told_at: datetime | None, worse_at: datetime | None) -> datetime | None:

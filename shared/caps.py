@@ -17,6 +17,7 @@ from shared.alerts import raise_alert
 from shared.config import Settings
 from shared.models import Alert, Counter, Delivery, DeliveryCause, Event, EventKind, Ticket
 from shared.models.delivery import counted_as
+from shared.queue import SKEW
 
 COUNTED = (DeliveryCause.ACKNOWLEDGEMENT, DeliveryCause.STATUS, DeliveryCause.NOTICE)
 TURN = "automatic"  # the counter whose row lock says who may queue automatic mail now
@@ -175,7 +176,8 @@ def _look(session: Session, holding: Sequence[_Cap], now: datetime, times: int) 
 
 def _fills(cap: _Cap, now: datetime, times: int) -> ScalarSelect[datetime]:
     """The moment of the mail that fills the cap, counted from the newest; NULL where there are fewer."""
-    counts = (Delivery.cause.in_(COUNTED), Delivery.created_at > now - cap.span, cap.where)
+    at = Delivery.created_at
+    counts = (Delivery.cause.in_(COUNTED), at > now - cap.span, at <= now + SKEW, cap.where)
     newest_first = select(Delivery.created_at).where(*counts).order_by(Delivery.created_at.desc())
     return newest_first.offset(cap.most * times - 1).limit(1).scalar_subquery()
 

@@ -71,7 +71,7 @@ def is_forgotten(mailbox: Mailbox, now: datetime, alarm_minutes: float) -> bool:
     if mailbox.imap_url is None or not mailbox.is_active or mailbox.failing_since is not None:
         return False
     known = mailbox.last_poll_at, mailbox.last_ok_at, mailbox.connected_at
-    last = max((moment for moment in known if moment is not None), default=mailbox.created_at)
+    last = max((moment for moment in known if moment is not None and moment <= now), default=mailbox.created_at)
     is_held = mailbox.lease_until is not None and mailbox.lease_until >= now
     return not is_held and now - last > timedelta(minutes=alarm_minutes, seconds=mailbox.poll_seconds)
 

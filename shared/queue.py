@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shared.models import Delivery, InboundMessage
 
 LEASE = timedelta(seconds=30)
+SKEW = timedelta(minutes=1)  # what is later than that from now was written by a clock that ran ahead
 TOGETHER = 2  # so often work is tried together with other work; what was not done then is tried alone
 
 Row = type[InboundMessage] | type[Delivery]
@@ -84,6 +85,16 @@ def renew(session: Session, row: Row, ids: Sequence[int], *, owner: str, now: da
         .execution_options(synchronize_session=False)
     )
     return len(session.scalars(kept).all()) == len(ids)
+
+
+def give_back(session: Session, row: Row, ids: Sequence[int], *, owner: str, counts: bool) -> None:
+    """Free claimed rows that were not worked on to the end; `counts` says whether that was a try."""
+    session.execute(
+        update(row)
+        .where(row.id.in_(ids), row.lease_by == owner)
+        .values(lease_by=None, lease_until=None, attempts=row.attempts - (0 if counts else 1))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def pause(attempts: int, *, first: timedelta, longest: timedelta, chance: float) -> timedelta:

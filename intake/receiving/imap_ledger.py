@@ -105,6 +105,11 @@ def _chance(mailbox: Mailbox) -> float:
     return zlib.crc32(f"{mailbox.id} {mailbox.last_poll_at}".encode()) / 2**32
 
 
+def _began(since: datetime | None, now: datetime) -> datetime:
+    """Since when something is so; what is later than now was written by a clock that ran ahead."""
+    return now if since is None else min(since, now)
+
+
 def record_end(session: Session, mailbox_id: int, now: datetime, ending: Ending) -> None:
     """Note how a pass over a mailbox ended."""
     mailbox = session.get(Mailbox, mailbox_id)
@@ -112,11 +117,11 @@ def record_end(session: Session, mailbox_id: int, now: datetime, ending: Ending)
         return
     mailbox.last_poll_at, mailbox.last_error = now, ending.fault or ending.note
     mailbox.failures = mailbox.failures + 1 if ending.fault else 0
-    mailbox.failing_since = (mailbox.failing_since or now) if ending.fault else None
+    mailbox.failing_since = _began(mailbox.failing_since, now) if ending.fault else None
     if ending.is_incomplete:
-        mailbox.incomplete_since = mailbox.incomplete_since or now
+        mailbox.incomplete_since = _began(mailbox.incomplete_since, now)
     if ending.is_unsettled:
-        mailbox.unsettled_since = mailbox.unsettled_since or now
+        mailbox.unsettled_since = _began(mailbox.unsettled_since, now)
     elif not ending.fault:
         mailbox.unsettled_since = None
     if not ending.is_behind:  # a pass that was cut short has not seen whether mail is missing still

@@ -285,6 +285,39 @@ def test_what_was_noticed_by_a_clock_ahead_is_told_once(desk: Database, settings
     assert said(desk) == ["The disk is full."]
 
 
+def test_a_clock_that_ran_ahead_and_was_set_right_silences_no_alarm(
+    desk: Database, settings: Settings, now: datetime
+) -> None:
+    ahead = now + timedelta(days=30)
+    with desk.transaction() as session:
+        raise_alert(session, "disk", "The disk is full.", ahead)
+    keep_up(desk, settings, ahead)
+    with desk.transaction() as session:
+        end_alert(session, "disk", now, "There is room again.")
+    keep_up(desk, settings, now)
+    with desk.transaction() as session:
+        raise_alert(session, "disk", "The disk is full again.", now + 75 * MINUTE)
+    keep_up(desk, settings, now + 75 * MINUTE)
+    keep_up(desk, settings, now + 200 * MINUTE)
+
+    assert said(desk) == ["The disk is full.", "There is room again.", "The disk is full again."]
+
+
+def test_what_a_clock_that_ran_ahead_has_told_is_not_told_again(
+    desk: Database, settings: Settings, now: datetime
+) -> None:
+    ahead = now + timedelta(days=30)
+    with desk.transaction() as session:
+        raise_alert(session, "disk", "The disk is full.", ahead)
+    keep_up(desk, settings, ahead)
+    for minutes in (0, 90, 180):
+        with desk.transaction() as session:
+            raise_alert(session, "disk", "The disk is full.", now + minutes * MINUTE)
+        keep_up(desk, settings, now + minutes * MINUTE)
+
+    assert said(desk) == ["The disk is full."]
+
+
 def test_what_is_wrong_stands_in_the_status(desk: Database, now: datetime) -> None:
     with desk.transaction() as session:
         raise_alert(session, "disk", "The disk is full.", now)

@@ -128,6 +128,14 @@ def test_mail_that_was_held_for_too_long_opens_a_ticket_of_its_own(desk: Mailroo
     assert forgotten(desk) == 0
 
 
+def test_mail_that_was_held_by_a_clock_that_ran_ahead_is_not_forgotten(desk: Mailroom) -> None:
+    desk.clock.advance(days=30)
+    held(desk)
+    desk.clock.advance(days=-30)
+
+    assert forgotten(desk) == 1
+
+
 def forgotten(desk: Mailroom) -> int:
     with desk.database.transaction() as session:
         return inbound.open_forgotten(session, desk.clock() - timedelta(hours=24), desk.clock())

@@ -58,6 +58,17 @@ def test_a_reached_cap_suppresses_acknowledgements_says_so_on_the_ticket_and_res
     assert len(desk.every(Delivery)) == most + 1
 
 
+def test_mail_of_a_clock_that_ran_ahead_fills_no_cap(desk: Mailroom) -> None:
+    most = DEFAULT_CAPS.address_hour
+    desk.clock.advance(days=30)
+    desk.put(*(mail(subject=f"Matter {n}") for n in range(most + 1)))
+    desk.work()
+    desk.clock.advance(days=-30)
+    desk.take(mail(subject="Set right"))
+
+    assert len(desk.every(Delivery)) == most + 1
+
+
 def test_all_plus_addresses_of_one_address_share_its_cap(desk: Mailroom) -> None:
     name, _, domain = ANNA.partition("@")
     for number in range(DEFAULT_CAPS.address_hour + 3):

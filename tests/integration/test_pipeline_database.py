@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from intake.pipeline import MAX_UNENDED
 from intake.reading import Stored, read
+from intake.service import Worker
 from intake.types import Arrival
 from shared import queue
 from shared.database import Database
@@ -29,6 +31,7 @@ from tests import dying_pipeline
 from tests.conftest import SECRET
 from tests.integration.test_locks import wait_for_a_waiter
 from tests.mailroom import Mailroom, mail
+from tests.receiving import until
 
 WORKER = "import sys; from tests.dying_pipeline import main; main(*sys.argv[1:])"
 
@@ -240,3 +243,24 @@ def test_a_deadly_mail_that_is_replayed_ends_no_process(desk: Mailroom) -> None:
     desk.work(dying_pipeline.stumble)
 
     assert desk.row(number).last_error == "It ended the process that read it (SIGKILL)."
+
+
+def test_a_desk_that_is_told_to_stop_does_not_wait_for_a_suspect(desk: Mailroom) -> None:
+    (number,) = desk.put(mail())
+    with desk.database.transaction() as session:
+        session.get_one(InboundMessage, number).attempts = queue.TOGETHER
+    pipeline = desk.pipeline(waiting)
+    worker = Worker("pipeline", pipeline.run_once)
+    worker.start()
+    until(lambda: desk.row(number).attempts > queue.TOGETHER)
+    pipeline.stop()
+    worker.stop()
+    pipeline.close()
+
+    row = desk.row(number)
+    assert (row.state, row.attempts, row.failures, row.lease_by) == (InboundState.RECEIVED, queue.TOGETHER, 0, None)
+
+
+def waiting(_: Stored) -> Arrival:
+    while True:
+        signal.pause()
