@@ -110,6 +110,18 @@ def test_a_pass_that_was_cut_short_or_failed_does_not_say_that_nothing_is_missin
     assert end(4, Ending()) is None
 
 
+def test_since_when_a_mailbox_fails_is_never_later_than_now(database: Database, tokens: Tokens) -> None:
+    new = NewMailbox(address=DESK, imap_url="imaps://anna@imap.example.org", password=PASSWORD)
+    mailbox = imap_mailbox(database, tokens, new)
+    fault = Ending(fault="It did not answer", is_behind=True, is_incomplete=True, is_unsettled=True)
+    for moment in (AFTER + timedelta(days=30), AFTER, AFTER + timedelta(minutes=5)):  # the clock ran ahead at first
+        with database.transaction() as session:
+            record_end(session, mailbox, moment, fault)
+
+    box = mailbox_of(database, mailbox)
+    assert {box.failing_since, box.incomplete_since, box.unsettled_since} == {AFTER}
+
+
 def test_where_no_folder_can_be_opened_the_poll_has_failed(
     database: Database, tokens: Tokens, dovecot: Dovecot
 ) -> None:
