@@ -373,6 +373,7 @@ def test_discarded_mail_stays_in_the_ledger_and_is_read_again_when_asked(
     assert "Mira Steiner discarded it." in page
     assert "It goes by the rules like new mail" in page
     page = portal.submit(f"/mail/{held.id}/again", follow_redirects=True).text
+    assert "<b>Waiting to be read</b>" in page
     assert "<p>Before: Mira Steiner discarded it.</p>" in page
     assert "It is about to be read again." in page
     assert "It has not been read yet" not in page
