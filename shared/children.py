@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 FLAG = "--with-parent"
 SHORT_LIFE = 5.0
+PAUSE = 5.0
 GRACE = 20.0
 
 
@@ -40,21 +41,22 @@ class Children:
         self._children.append(_Child(arguments, _spawn(arguments), time.monotonic()))
 
     def watch(self) -> None:
-        """Start again what has died; at once, or after a pause where it dies of its start."""
+        """Start again what has died; after a pause where it ended by a fault or died young, else at once."""
         now = time.monotonic()
         for child in self._children:
             status = child.process.poll()
             if status is None:
                 continue
             if not child.restart_at:
-                wait = SHORT_LIFE if now - child.started < SHORT_LIFE else 0.0
-                child.restart_at = now + wait
+                is_fault = status > 0 or now - child.started < SHORT_LIFE  # below 0 it was killed
+                child.restart_at = now + (PAUSE if is_fault else 0.0)
                 logger.error("“letterdesk %s” ended with status %s; starting it again", child.arguments[0], status)
             if now >= child.restart_at:
+                _close_input(child)
                 child.process, child.started, child.restart_at = _spawn(child.arguments), now, 0.0
 
     def fault(self) -> str | None:
-        """Say which of them died of their start and wait to be started again; None where there is none."""
+        """Say which of them ended by a fault and wait to be started again; None where there is none."""
         waiting = sorted({child.arguments[0] for child in self._children if child.restart_at})
         return f"not running: {', '.join(waiting)}" if waiting else None
 
@@ -62,8 +64,7 @@ class Children:
         """Let all begin to end, so that other things can be stopped meanwhile."""
         for child in self._children:
             child.process.terminate()
-            if child.process.stdin:
-                child.process.stdin.close()
+            _close_input(child)
 
     def stop(self) -> None:
         """Ask all to end, and wait for it."""
@@ -85,6 +86,11 @@ def when_parent_ends(stop: Callable[[], None]) -> None:
         stop()
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _close_input(child: _Child) -> None:
+    if child.process.stdin:
+        child.process.stdin.close()
 
 
 def _spawn(arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
