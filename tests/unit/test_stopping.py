@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from intake import apart
+from intake.apart import KEEP_SECONDS
 from intake.outbound.deliver import GRACE_SECONDS
 from intake.receiving.pollers import STOP_SECONDS
 from intake.receiving.smtp import STORE_SECONDS, Limits
@@ -16,7 +18,8 @@ from shared.web import CONNECT_SECONDS, WHOLE_SECONDS
 ROOT = Path(__file__).parents[2]
 RECEIVING = max(Limits().grace_seconds + STORE_SECONDS, STOP_SECONDS)  # front door and mailboxes side by side
 POSTING = 2 * CONNECT_SECONDS + WHOLE_SECONDS
-LONGEST = RECEIVING + GRACE_SECONDS + POSTING + GRACE
+PROCESSING = KEEP_SECONDS + apart.GRACE_SECONDS  # a mail that is read in a child process is left
+LONGEST = RECEIVING + PROCESSING + GRACE_SECONDS + POSTING + GRACE
 
 
 def test_systemd_waits_for_a_desk_that_is_stopped() -> None:
