@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -47,13 +47,15 @@ def gather(session: Session, batch: Sequence[Arrival], tokens: Tokens, *, lock: 
         numbers |= claimed_tickets(arrival, own, tokens)
     threads = _threads(session, numbers, lock=lock)
     copies = _copies(session, batch, own, tokens)
+    seen = _seen(session, batch)
     return Facts(
         own=own,
         staff=_staff(session, batch),
         threads=threads,
         deleted=_deleted(session, numbers - threads.keys()),
         references=known,
-        seen=_seen(session, batch),
+        seen=seen,
+        discarded=_discarded(session, seen),
         copies={copy.delivery_id: copy for _, copy in copies},
         copies_of=_by_message_id(copies),
         last_number=last_number,
@@ -161,6 +163,13 @@ def _seen(session: Session, batch: Sequence[Arrival]) -> dict[str, dict[int, int
     for row in session.scalars(select(Fingerprint).where(Fingerprint.digest.in_(digests))):
         found.setdefault(row.digest, {})[row.mailbox_id] = row.inbound_id
     return found
+
+
+def _discarded(session: Session, seen: Mapping[str, Mapping[int, int]]) -> frozenset[int]:
+    first = sorted({number for arrivals in seen.values() for number in arrivals.values()})
+    aside = select(InboundMessage.id).where(InboundMessage.state == InboundState.DISCARDED)
+    parts = (session.scalars(aside.where(InboundMessage.id.in_(part))) for part in _chunks(first))
+    return frozenset(number for part in parts for number in part)
 
 
 def _copies(

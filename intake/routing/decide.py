@@ -85,11 +85,11 @@ def _duplicate(arrival: Arrival, facts: Facts, _tokens: Tokens) -> Decision | No
     seen = facts.seen.get(arrival.message.fingerprint)
     if not seen or arrival.inbound_id == min(seen.values()):
         return None
-    first = seen.get(arrival.mailbox_id)
-    if first is not None and first != arrival.inbound_id:
-        return Discard(reason=f"It is here already, as mail {first}.", duplicate_of=first)
-    other = min(seen.values())
-    return Discard(reason=f"It came to another mailbox as well, as mail {other}.", duplicate_of=other)
+    is_elsewhere = seen.get(arrival.mailbox_id, arrival.inbound_id) == arrival.inbound_id
+    first = min(seen.values()) if is_elsewhere else seen[arrival.mailbox_id]
+    known = "It came to another mailbox as well" if is_elsewhere else "It is here already"
+    fate = ", which was discarded" if first in facts.discarded else ""
+    return Discard(reason=f"{known}, as mail {first}{fate}.", duplicate_of=first)
 
 
 def _own_mail(arrival: Arrival, facts: Facts, tokens: Tokens) -> Decision | None:

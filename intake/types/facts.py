@@ -82,11 +82,11 @@ class Facts:
     """All that decisions about a batch depend on, as of one moment.
 
     `own`: address keys of our mailboxes. `staff`: those of agents and administrators among the senders.
-    `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}. `copies`: deliveries by
-    id, `copies_of`: by their Message-ID. `last_number` is the last ticket number given. `same_person`: address key
-    to all address keys of that person, where the batch names somebody with more than one. `blocked`: address keys
-    among the senders whose mail is not wanted. `message_ids`: Message-ID (`shared.references.reference_key`) to the
-    first arrival that has it and was not discarded.
+    `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}; `discarded`: those of them that
+    were put aside. `copies`: deliveries by id, `copies_of`: by their Message-ID. `last_number` is the last ticket number
+    given. `same_person`: address key to all address keys of that person, where the batch names somebody with more than
+    one. `blocked`: address keys among the senders whose mail is not wanted. `message_ids`: Message-ID
+    (`shared.references.reference_key`) to the first arrival that has it and was not discarded.
     """
 
     own: frozenset[str] = frozenset()
@@ -95,6 +95,7 @@ class Facts:
     deleted: frozenset[int] = frozenset()
     references: Mapping[str, Reference] = field(default_factory=dict)
     seen: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    discarded: frozenset[int] = frozenset()
     copies: Mapping[int, SentCopy] = field(default_factory=dict)
     copies_of: Mapping[str, tuple[SentCopy, ...]] = field(default_factory=dict)
     last_number: int = 0

@@ -159,6 +159,19 @@ def test_undo_holds_the_mail_as_before_and_lets_its_sender_in_again(
     assert [mail.recipient for mail in desk.sends()] == [EVE]
 
 
+def test_a_mail_that_comes_again_after_the_unblock_names_the_one_that_was_discarded(
+    desk: LoopDesk, held: int, portal: Visitor, agent: User
+) -> None:
+    answer = press(portal.sign_in(agent), f"/mail/{held}/spam")
+    mail = letter(EVE, DESK, "I am no spammer")
+    desk.receive([mail])
+    undo(portal, answer)
+    desk.receive([mail])
+    assert desk.arrivals()[-1] == (
+        InboundState.DISCARDED, "discard", "It is here already, as mail 3, which was discarded.",
+    )  # fmt: skip
+
+
 def test_undo_comes_too_late_where_somebody_decided_otherwise_meanwhile(
     desk: LoopDesk, held: int, portal: Visitor, agent: User
 ) -> None:

@@ -238,6 +238,18 @@ def test_the_same_mail_in_another_mailbox_is_left_with_its_first(tokens: Tokens)
     assert decision.duplicate_of == 1
 
 
+@pytest.mark.parametrize(
+    ("mailbox_id", "reason"),
+    [
+        (1, "It is here already, as mail 1, which was discarded."),
+        (3, "It came to another mailbox as well, as mail 1, which was discarded."),
+    ],
+)
+def test_a_copy_of_a_mail_that_was_discarded_says_so(tokens: Tokens, mailbox_id: int, reason: str) -> None:
+    known = facts(seen={"f" * 64: {1: 1, 2: 5}}, discarded=frozenset({1}))
+    assert decide(arrival(inbound_id=9, mailbox_id=mailbox_id), known, tokens).reason == reason
+
+
 def test_a_mail_that_is_processed_again_is_no_copy_of_itself(tokens: Tokens) -> None:
     known = facts(seen={"f" * 64: {1: 1, 2: 5}})
     assert isinstance(decide(arrival(), known, tokens), OpenTicket)
