@@ -131,7 +131,7 @@ def _greet(desk: OpenDesk, intake: Intake) -> None:
     if admins:
         print(f"Sign in as an administrator:        {settings.portal_base_url}/login")
     else:
-        print(f"The first administrator:            {_own_name()} user add you@example.org --role admin")
+        print(f"The first administrator:            {_own_name()} user add you@example.org --name NAME --role admin")
         if settings.admin_code:
             print(f"                                    or with the code at {settings.portal_base_url}/register")
     sys.stdout.flush()
