@@ -24,6 +24,54 @@ IDLING: dict[bytes, Answer] = WELL | {
     b"DONE": b"%(tag)s OK done\r\n",
 }
 
+THREE: dict[bytes, Answer] = WELL | {
+    b"SELECT": b"* 3 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 4] x\r\n%(tag)s OK [READ-WRITE] done\r\n",
+    b"SEARCH": b"* SEARCH 1 2 3\r\n%(tag)s OK done\r\n",
+}
+
+
+def everything(_: bytes) -> bool:
+    return True
+
+
+def nothing(_: bytes) -> bool:
+    return False
+
+
+class FickleFolder:
+    """Three mails of one size, with another INTERNALDATE at each look; also other bytes, where `is_changing`.
+
+    `refuses` says which FETCH of the beginnings of mails is answered with NO. All commands about them are kept.
+    """
+
+    def __init__(self, *, is_changing: bool = False, refuses: Callable[[bytes], bool] = nothing) -> None:
+        self.is_changing = is_changing
+        self.refuses = refuses
+        self.lines: list[bytes] = []
+
+    @property
+    def answers(self) -> Mapping[bytes, Answer]:
+        return THREE | {b"FETCH": self._fetch, b"STORE": self._store}
+
+    def _fetch(self, line: bytes) -> bytes:
+        self.lines.append(line)
+        if b"<" in line and self.refuses(line):
+            return b"%(tag)s NO not now\r\n"
+        return b"".join(self._said(line, uid) for uid in (1, 2, 3)) + b"%(tag)s OK done\r\n"
+
+    def _said(self, line: bytes, uid: int) -> bytes:
+        looks = len(self.lines)
+        mail = b"Subject: mail %d\r\n\r\n%06d\r\n" % (uid, looks if self.is_changing else 0)
+        if b"SIZE" in line:
+            date = b"02-Mar-2026 12:%02d:%02d +0000" % divmod(looks, 60)
+            return b'* %d FETCH (UID %d RFC822.SIZE %d INTERNALDATE "%s")\r\n' % (uid, uid, len(mail), date)
+        section = b"BODY[]<0>" if b"<" in line else b"BODY[]"
+        return b"* %d FETCH (UID %d %s {%d}\r\n%s)\r\n" % (uid, uid, section, len(mail), mail)
+
+    def _store(self, line: bytes) -> bytes:
+        self.lines.append(line)
+        return b"%(tag)s NO not now\r\n"
+
 
 class BadImap:
     """Talks to one client after the other. No answer to a command hangs up, an empty one stalls."""

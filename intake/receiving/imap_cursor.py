@@ -8,8 +8,8 @@ speaks of, so that a crash leaves mails to be looked at again, never mails to be
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from intake.receiving import sequence
 from shared.models import FolderCursor, InboundMessage
 
 AT_ONCE = 500
+PASSES_APART = timedelta(hours=1)
 NOWHERE = update(InboundMessage).values(folder=None, uidvalidity=None, uid=None)
 COLUMNS = (
     InboundMessage.id,
@@ -40,14 +41,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """How far a folder is taken in. `is_renewed`: it was under another UIDVALIDITY when it was last looked at."""
+    """How far a folder is taken in. `is_renewed`: it was under another UIDVALIDITY when it was last looked at.
+
+    `put_back_at`: when its server was last found to give UIDs to other mail than before.
+    """
 
     last_uid: int = 0
     missing: frozenset[int] = frozenset()
     unsettled: frozenset[int] = frozenset()
     reconciled_at: datetime | None = None
     renewed_at: datetime | None = None
+    put_back_at: datetime | None = None
     is_renewed: bool = False
+
+    def back_to(self, last: int) -> Cursor:
+        """The cursor of a folder that is to be read again behind the UID `last`, and compared up to it."""
+        missing, unsettled = (frozenset(uid for uid in uids if uid <= last) for uids in (self.missing, self.unsettled))
+        return replace(self, last_uid=last, missing=missing, unsettled=unsettled, reconciled_at=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +71,25 @@ class KnownMail:
     received_at: datetime
 
 
+def is_recent(moment: datetime | None, now: datetime) -> bool:
+    """Whether something was within the last hour, so that a folder is not gone through again and again for it."""
+    return moment is not None and now - PASSES_APART < moment <= now  # the clock may have been set back
+
+
 def read_cursor(session: Session, place: Place) -> Cursor:
     """Read how far a folder is taken in: not at all, where it or its UIDVALIDITY is new."""
     row = session.get(FolderCursor, (place.mailbox_id, place.folder))
     if row is None:
         return Cursor()
     if row.uidvalidity != place.uidvalidity:
-        return Cursor(renewed_at=row.renewed_at, is_renewed=True)
+        return Cursor(renewed_at=row.renewed_at, put_back_at=row.put_back_at, is_renewed=True)
     return Cursor(
         last_uid=row.last_uid,
         missing=sequence.from_text(row.missing),
         unsettled=sequence.from_text(row.unsettled),
         reconciled_at=row.reconciled_at,
         renewed_at=row.renewed_at,
+        put_back_at=row.put_back_at,
     )
 
 
@@ -85,6 +101,7 @@ def write_cursor(session: Session, place: Place, cursor: Cursor) -> None:
     row.uidvalidity, row.last_uid = place.uidvalidity, cursor.last_uid
     row.missing, row.unsettled = sequence.to_text(cursor.missing), sequence.to_text(cursor.unsettled)
     row.reconciled_at, row.renewed_at = cursor.reconciled_at, cursor.renewed_at
+    row.put_back_at = cursor.put_back_at
 
 
 def forget_mails(session: Session, place: Place, uids: Collection[int]) -> None:

@@ -15,6 +15,7 @@ from intake.receiving.imap_structure import Node, read_structure
 BATCH_MAILS = 50
 BATCH_BYTES = 8 * 1024 * 1024
 SIZES_AT_ONCE = 500
+MOST_REFUSALS = 20  # a server that refuses so many mails one by one is not asked for more of them
 PIECE = 1024 * 1024  # bytes of a large section that are asked for at once
 SEARCH_WINDOW = 50_000  # imaplib takes no line over 1 MB, and a search answers in one line
 
@@ -116,7 +117,19 @@ class Folder:
         return found
 
     def beginnings(self, uids: Sequence[int], length: int) -> dict[int, bytes]:
-        """The first `length` bytes of mails; those that are empty or not handed out are left out."""
+        """The first `length` bytes of mails; those that are empty or not handed out are left out.
+
+        One that is refused costs only itself, unless the server refuses all.
+        """
+        found = self._beginnings(uids, length)
+        refused = 0
+        for uid in uids:
+            if uid not in found and len(uids) > 1 and refused < MOST_REFUSALS:
+                found |= self._beginnings([uid], length)
+                refused += uid not in found
+        return found
+
+    def _beginnings(self, uids: Sequence[int], length: int) -> dict[int, bytes]:
         try:
             answers = self._client.fetch(uids, [f"BODY.PEEK[]<0.{length}>"])
         except IMAPClientAbortError:

@@ -10,19 +10,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import islice
 
 from imapclient import IMAPClient
 
+from intake.receiving import imap_reconcile as reconcile
 from intake.receiving.imap_connection import sentence
-from intake.receiving.imap_cursor import Place, forget_beyond, forget_mails, known_mails, read_cursor, write_cursor
+from intake.receiving.imap_cursor import (
+    PASSES_APART,
+    Place,
+    forget_beyond,
+    forget_mails,
+    is_recent,
+    known_mails,
+    read_cursor,
+    write_cursor,
+)
 from intake.receiving.imap_desk import Desk, Tally
 from intake.receiving.imap_fetch import Fetching
 from intake.receiving.imap_folder import BATCH_MAILS, SIZES_AT_ONCE, Folder, FolderFault, Standing, batches
 from intake.receiving.imap_ledger import Account
 from intake.receiving.imap_policy import settle
-from intake.receiving.imap_reconcile import given_anew, is_due, is_put_back, lacking, others_among
 from shared.models import Policy
 
 logger = logging.getLogger(__name__)
@@ -31,9 +39,6 @@ RENEWED = (
     "The server has numbered the mails of the folder “{folder}” anew (UIDVALIDITY); it is gone through again, "
     "and what was taken in before makes no second article"
 )
-
-MOST_NAMES = 10
-RENEWALS_APART = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class FolderPass:
         self._fetching = Fetching(self._desk, self._account, self._folder, self._place)
         with self._desk.database.reading() as session:
             self._cursor = self._saved = read_cursor(session, self._place)
+        self._was_put_back = is_recent(self._cursor.put_back_at, self._desk.clock())
 
     def run(self) -> int:
         """Take in all that is to be had; returns the highest UID that was looked at."""
@@ -79,10 +85,10 @@ class FolderPass:
         if not self._cursor.is_renewed:
             return
         now, last = self._desk.clock(), self._cursor.renewed_at
-        if last is not None and now - RENEWALS_APART < last <= now:
+        if last is not None and is_recent(last, now):
             raise FolderFault(
                 f"The server has numbered the mails of the folder “{self._place.folder}” anew twice within an hour "
-                f"(UIDVALIDITY); it is gone through again at {last + RENEWALS_APART:%H:%M} UTC, nothing is lost"
+                f"(UIDVALIDITY); it is gone through again at {last + PASSES_APART:%H:%M} UTC, nothing is lost"
             )
         self._cursor = replace(self._cursor, renewed_at=now, is_renewed=False)
         self._say(RENEWED.format(folder=self._place.folder))
@@ -95,25 +101,26 @@ class FolderPass:
         """Where the server's mail was put back from a backup, later mails get UIDs that the ledger has.
 
         Those that are still to be given are forgotten; those that have been given are found by reconciling, now.
+        Not again within the hour, since there are servers whose mails are others at each look.
         """
-        database, place, cursor = self._desk.database, self._place, self._cursor
-        last = self._folder.end_before(cursor.last_uid)
-        if last is not None:
-            self._cursor = replace(
-                cursor,
-                last_uid=last,
-                missing=frozenset(uid for uid in cursor.missing if uid <= last),
-                unsettled=frozenset(uid for uid in cursor.unsettled if uid <= last),
-                reconciled_at=None,
-            )
-            with database.transaction() as session:
-                forget_beyond(session, place, last)
-                write_cursor(session, place, self._cursor)
-            self._saved = self._cursor
-        elif is_put_back(database, self._folder, place, cursor):
-            self._cursor = replace(cursor, reconciled_at=None)
-        if self._cursor != cursor:
-            logger.warning("mailbox=%d: %s gives UIDs for a second time", place.mailbox_id, place.folder)
+        database, place = self._desk.database, self._place
+        last = None if self._was_put_back else reconcile.put_back_to(database, self._folder, place, self._cursor)
+        if last is None:
+            return
+        self._note_put_back()
+        self._cursor = self._cursor.back_to(last)
+        with database.transaction() as session:
+            forget_beyond(session, place, last)
+            write_cursor(session, place, self._cursor)
+        self._saved = self._cursor
+
+    def _note_put_back(self) -> None:
+        """Keep when the server was found to give UIDs for a second time, and say so, each once an hour."""
+        now = self._desk.clock()
+        if not is_recent(self._cursor.put_back_at, now):
+            self._cursor = replace(self._cursor, put_back_at=now)
+            said = "mailbox=%d: %s gives UIDs for a second time; it is not gone through for this again before %s UTC"
+            logger.warning(said, self._place.mailbox_id, self._place.folder, f"{now + PASSES_APART:%H:%M}")
 
     def _take(self, uids: Iterable[int]) -> bool:
         """Take mails in, batch by batch; False where this was ended before its time."""
@@ -153,14 +160,20 @@ class FolderPass:
         self._settle(stored)
 
     def _known(self, standings: Sequence[Standing]) -> dict[int, bool]:
-        """Which of these mails the ledger has, and whether whole. What it has of others under their UIDs it forgets."""
+        """Which of these mails the ledger has, and whether whole and without doubt.
+
+        What it has of others under their UIDs it forgets, but within the hour not for what the policy waits for.
+        """
         with self._desk.database.reading() as session:
             known = known_mails(session, self._place, [each.uid for each in standings])
-        others = others_among(self._desk.database, self._folder, standings, known)
+        compared = reconcile.compare(self._desk.database, self._folder, standings, known)
+        others = compared.others - (self._cursor.unsettled if self._was_put_back else frozenset())
+        doubtful = compared.doubtful | compared.others
         if others:
+            self._note_put_back()
             with self._desk.database.transaction() as session:
                 forget_mails(session, self._place, others)
-        return {uid: mail.is_whole for uid, mail in known.items() if uid not in others}
+        return {uid: mail.is_whole and uid not in doubtful for uid, mail in known.items() if uid not in others}
 
     def _move_cursor(self, uids: set[int], lost: list[int], stored: Collection[int]) -> None:
         pending = frozenset() if self._account.policy is Policy.KEEP else frozenset(stored)
@@ -183,16 +196,16 @@ class FolderPass:
     def _reconcile(self) -> frozenset[int]:
         """Now and then compare all that the server holds with the ledger, and fetch what the ledger lacks."""
         now = self._desk.clock()
-        if not is_due(self._cursor, now):
+        if not reconcile.is_due(self._cursor, now):
             return frozenset()
         database, place, cursor = self._desk.database, self._place, self._cursor
-        found = lacking(database, self._folder, place, cursor, self._fetching.since)
+        found = reconcile.lacking(database, self._folder, place, cursor, self._fetching.since)
         if self._account.from_now:
             standings = self._standings(iter(sorted(found)))
             found = frozenset(each.uid for each in standings if not self._fetching.is_left_alone(each))
-        found |= given_anew(database, self._folder, place, cursor.last_uid)
+        found |= reconcile.given_anew(database, self._folder, place, cursor.last_uid)
         if found:
-            self._say(_found(len(found), place.folder))
+            self._say(reconcile.said_of_found(len(found), place.folder))
         self._cursor = replace(cursor, missing=cursor.missing | found, reconciled_at=now)
         self._save()
         return found
@@ -208,7 +221,7 @@ class FolderPass:
             return
         if self._cursor.missing:
             self._tally.is_behind = self._tally.is_incomplete = True
-            self._tally.note(_missing(sorted(self._cursor.missing), self._place.folder))
+            self._tally.note(reconcile.said_of_missing(sorted(self._cursor.missing), self._place.folder))
 
     # ------------------------------------------------------------------ what happens on the server
 
@@ -223,7 +236,7 @@ class FolderPass:
         self._settle(stored)
 
     def _settle(self, stored: Mapping[int, bool]) -> None:
-        """Apply the policy, as far as the server lets us; a mail that is not stored whole is never moved or deleted."""
+        """Apply the policy, as far as we may; one in doubt or not stored whole is never moved or deleted."""
         account = self._account
         if account.policy is Policy.KEEP:
             return
@@ -235,15 +248,3 @@ class FolderPass:
                 self._tally.is_unsettled = True
                 why = sentence(outcome.refusal, account.server)
                 self._tally.note(f"“{policy.value}” failed in the folder “{self._place.folder}”: {why}")
-
-
-def _found(count: int, folder: str) -> str:
-    mails = "1 mail" if count == 1 else f"{count} mails"
-    were, are = ("was", "is") if count == 1 else ("were", "are")
-    return f"{mails} in the folder “{folder}” {were} not in the ledger and {are} fetched now"
-
-
-def _missing(uids: Sequence[int], folder: str) -> str:
-    mails = "1 mail" if len(uids) == 1 else f"{len(uids)} mails"
-    names = ", ".join(map(str, uids[:MOST_NAMES])) + (", …" if len(uids) > MOST_NAMES else "")
-    return f"The server does not hand out {mails} in the folder “{folder}” (UID {names})"

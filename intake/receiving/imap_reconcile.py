@@ -7,7 +7,8 @@ itself: it gives UIDs for a second time, to other mail, where it should take a n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.exc import NoResultFound
@@ -21,6 +22,15 @@ from shared.database import Database
 EVERY = timedelta(days=1)
 LATEST = 20  # UIDs that are compared at each pass
 BEGINNING = 4096  # bytes of a mail that is compared with the stored one; a header within tells mails apart
+MOST_NAMES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """UIDs of mails that are not those that the ledger has under them; of `doubtful` ones that cannot be told."""
+
+    others: frozenset[int]
+    doubtful: frozenset[int]
 
 
 def is_due(cursor: Cursor, now: datetime) -> bool:
@@ -29,7 +39,16 @@ def is_due(cursor: Cursor, now: datetime) -> bool:
     return last is None or last > now or last + EVERY <= now
 
 
-def is_put_back(database: Database, folder: Folder, place: Place, cursor: Cursor) -> bool:
+def put_back_to(database: Database, folder: Folder, place: Place, cursor: Cursor) -> int | None:
+    """The UID behind which a folder is to be read again, where its server gives UIDs for a second time; else None.
+
+    Those up to it that have been given to other mail are found by reconciling.
+    """
+    last = folder.end_before(cursor.last_uid)
+    return cursor.last_uid if last is None and _is_put_back(database, folder, place, cursor) else last
+
+
+def _is_put_back(database: Database, folder: Folder, place: Place, cursor: Cursor) -> bool:
     """Whether one of the latest UIDs up to the cursor is of another mail than the ledger has; costs one FETCH."""
     if not cursor.last_uid:
         return False
@@ -37,7 +56,7 @@ def is_put_back(database: Database, folder: Folder, place: Place, cursor: Cursor
     latest = [each for each in folder.told(uids) if each.uid in uids and each.uid not in cursor.missing]
     with database.reading() as session:
         known = known_mails(session, place, [each.uid for each in latest])
-    return bool(others_among(database, folder, latest, known))
+    return bool(compare(database, folder, latest, known).others)
 
 
 def lacking(database: Database, folder: Folder, place: Place, cursor: Cursor, since: date | None) -> frozenset[int]:
@@ -61,29 +80,33 @@ def given_anew(database: Database, folder: Folder, place: Place, last: int) -> f
             with database.reading() as session:
                 known = known_mails(session, place, uids[start : start + SIZES_AT_ONCE])
             standings = folder.standings(sorted(known)) if known else []
-            found.update(others_among(database, folder, standings, known))
+            found.update(compare(database, folder, standings, known).others)
     return frozenset(found)
 
 
-def others_among(
+def compare(
     database: Database, folder: Folder, standings: Iterable[Standing], known: Mapping[int, KnownMail]
-) -> set[int]:
-    """The UIDs of mails that are not those that the ledger has under them, as far as the server says.
+) -> Compared:
+    """Compare mails with those that the ledger has under their UIDs, as far as the server says.
 
-    A mail with another date that begins as the stored one does is that one: files are copied without their dates. What
-    is taken for another by mistake is fetched again, and known then by what is in it.
+    A mail with another date that begins as the stored one does is that one: files are copied without their dates. The
+    date alone proves nothing, since there are servers that make it up. What is taken for another by mistake is fetched
+    again, and known then by what is in it.
     """
     there = [each for each in standings if each.uid in known]
     others = {each.uid for each in there if _has_other_size(each, known[each.uid])}
     dated = [each for each in there if each.uid not in others and _has_other_date(each, known[each.uid])]
     if not dated:
-        return others
+        return Compared(others=frozenset(others), doubtful=frozenset())
     beginnings = folder.beginnings([each.uid for each in dated], BEGINNING)
     with database.reading() as session:
         same = [each for each in dated if beginnings.get(each.uid) == _beginning(session, known[each.uid])]
     with database.transaction() as session:
         keep_dates(session, {known[each.uid].inbound_id: each.internal_date for each in same})
-    return others | {each.uid for each in dated} - {each.uid for each in same}
+    unlike = {each.uid for each in dated} - {each.uid for each in same}
+    return Compared(
+        others=frozenset(others | (unlike & beginnings.keys())), doubtful=frozenset(unlike - beginnings.keys())
+    )
 
 
 def _has_other_size(standing: Standing, known: KnownMail) -> bool:
@@ -104,3 +127,17 @@ def _beginning(session: Session, known: KnownMail) -> bytes:
         return raw_mail(session, known.inbound_id)[:BEGINNING]
     except NoResultFound:
         return b""
+
+
+def said_of_found(count: int, folder: str) -> str:
+    """Say that mails were not in the ledger."""
+    mails = "1 mail" if count == 1 else f"{count} mails"
+    were, are = ("was", "is") if count == 1 else ("were", "are")
+    return f"{mails} in the folder “{folder}” {were} not in the ledger and {are} fetched now"
+
+
+def said_of_missing(uids: Sequence[int], folder: str) -> str:
+    """Say which mails the server does not hand out."""
+    mails = "1 mail" if len(uids) == 1 else f"{len(uids)} mails"
+    names = ", ".join(map(str, uids[:MOST_NAMES])) + (", …" if len(uids) > MOST_NAMES else "")
+    return f"The server does not hand out {mails} in the folder “{folder}” (UID {names})"

@@ -81,6 +81,7 @@ class FolderCursor(Base):
     `missing` are mails up to that UID that the server has not handed out, `unsettled` those whose policy may not have
     been applied; both are sequence sets (RFC 9051 section 4.1.1: "4,7:9"). `reconciled_at`: when all that the server
     holds was last compared with the ledger. `renewed_at`: when the UIDVALIDITY last changed.
+    `put_back_at`: when its UIDs were last found to be of other mail than before.
     """
 
     __tablename__ = "folder_cursor"
@@ -93,5 +94,6 @@ class FolderCursor(Base):
     unsettled: Mapped[str] = mapped_column(default="")
     reconciled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     renewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    put_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     mailbox: Mapped[Mailbox] = relationship(back_populates="cursors")

@@ -25,6 +25,7 @@ NEW_COLUMNS = (
     ("folder_cursor", "unsettled", sa.String(), ""),
     ("folder_cursor", "reconciled_at", sa.DateTime(timezone=True), None),
     ("folder_cursor", "renewed_at", sa.DateTime(timezone=True), None),
+    ("folder_cursor", "put_back_at", sa.DateTime(timezone=True), None),
     ("inbound_message", "told_size", sa.Integer(), None),
     ("inbound_message", "internal_date", sa.DateTime(timezone=True), None),
     ("inbound_message", "notes", sa.JSON(), "[]"),
