@@ -83,9 +83,9 @@ class Facts:
 
     `own`: address keys of our mailboxes. `staff`: those of agents and administrators among the senders.
     `references`: known Message-IDs. `seen`: fingerprint to {mailbox id: inbound id}; `discarded`: those of them that
-    were put aside. `copies`: deliveries by id, `copies_of`: by their Message-ID. `last_number` is the last ticket number
-    given. `same_person`: address key to all address keys of that person, where the batch names somebody with more than
-    one. `blocked`: address keys among the senders whose mail is not wanted. `message_ids`: Message-ID
+    were put aside. `copies`: deliveries by id, `copies_of`: by their Message-ID. `last_number` is the last number given
+    to a ticket. `same_person`: address key to all address keys of that person, where the batch names somebody with more
+    than one. `blocked`: address keys among the senders whose mail is not wanted. `message_ids`: Message-ID
     (`shared.references.reference_key`) to the first arrival that has it and was not discarded.
     """
 
