@@ -97,6 +97,8 @@ class Pipeline:
 
         Raises what the database raises when it cannot be used; what was claimed goes on as soon as it can.
         """
+        if self._stopping.is_set():
+            return 0
         with self._database.transaction() as session:
             ids = self.claim(session, only)
         self.process(ids)
@@ -104,7 +106,7 @@ class Pipeline:
         return len(ids)
 
     def stop(self) -> None:
-        """Let `run_once` not wait for a mail that is read in a child process. For any thread."""
+        """Let `run_once` begin nothing more, nor wait for a child process. For any thread."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -140,7 +142,8 @@ class Pipeline:
         except (SQLAlchemyError, NoReaderError) as error:
             counts = isinstance(error, SQLAlchemyError) and fault_of(error) not in NOBODYS
             self._interrupted = Interrupted(ids=ids, counts=counts)
-            raise
+            if not (self._stopping.is_set() and isinstance(error, NoReaderError)):
+                raise
 
     def _claim_where(self, session: Session, *, tried: bool, only: Sequence[int] | None) -> list[int]:
         now = self._clock()
@@ -216,12 +219,15 @@ class Pipeline:
         """Read mails with no transaction open, and keep what was claimed however long that takes."""
         for mail in mails:
             self._keep()
-            yield self._apart.read(mail, self._keep) if mail.unended > queue.TOGETHER else self._reader(mail)
+            yield self._apart.read(mail, self._keep_or_stop) if mail.unended > queue.TOGETHER else self._reader(mail)
+
+    def _keep_or_stop(self) -> None:
+        if self._stopping.is_set():
+            raise NoReaderError("the desk is told to stop")
+        self._keep()
 
     def _keep(self) -> None:
         """Keep the leases of all that was claimed, now and then; that one was lost is seen when it is written."""
-        if self._stopping.is_set():
-            raise NoReaderError("the desk is told to stop")
         if self._clock() - self._kept_at > queue.LEASE / 3:
             with self._database.transaction() as session:
                 queue.renew(session, InboundMessage, self._held, owner=self._owner, now=self._clock())
